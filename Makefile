@@ -1,0 +1,49 @@
+# Needs python3 (3.11 or newer), make, git and the package registries; everything else is installed into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast proof check fmt bench docs pins clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+setup: .venv/ready  ## make .venv with everything that is pinned in requirements/
+
+.venv/ready: requirements/dev.txt requirements/awscli.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Headgate needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Setting up .venv (once; about two minutes) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@test -x .venv/awscli/bin/python || $(PYTHON) -m venv .venv/awscli
+	@.venv/awscli/bin/pip install -qq --disable-pip-version-check --require-hashes -r requirements/awscli.txt
+	@touch .venv/ready
+
+demo: setup  ## train two versions of iris, deploy, and move between them under load
+	@$(BIN)/python demo/first_light.py
+
+test: setup  ## everything but the proofs (at most 15 minutes on two cores)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not proof"
+
+test-fast: setup  ## what needs no server (under a minute)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not proof"
+
+proof: setup  ## soak, chaos and simulations, bounded
+	@$(BIN)/python -m pytest -m proof
+
+check: setup  ## format, lint, types, import contract, spelling
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/codespell
+
+fmt: setup  ## format and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+clean:  ## remove what the other targets made
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

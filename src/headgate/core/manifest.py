@@ -1,0 +1,54 @@
+"""The manifest of a model package: what is in the archive, and the digest of each file.
+
+A package is a SageMaker `model.tar.gz` with its members at the root:
+
+    headgate.json           this manifest
+    schema.json             the input schema (core.schema)
+    model.onnx              the portable model, where the backend is onnx
+    code/inference.py       the user's hooks, where there are any
+    code/requirements.txt   what the hooks need
+
+Neither time, run id nor commit is in the archive, so that the same inputs give the same bytes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from headgate.errors import InvalidInput
+
+Backend = Literal["onnx", "code"]
+
+MANIFEST_NAME = "headgate.json"
+SCHEMA_NAME = "schema.json"
+ONNX_NAME = "model.onnx"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """`files` maps each member but the manifest itself to its sha256."""
+
+    project: str
+    backend: Backend
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON document; `from_json` reads it back."""
+        return {"format": 1, "project": self.project, "backend": self.backend, "files": dict(self.files)}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Manifest":
+        """Read a manifest. Raises InvalidInput naming what is wrong."""
+        try:
+            if document["format"] != 1 or document["backend"] not in ("onnx", "code"):
+                raise InvalidInput(
+                    f"{MANIFEST_NAME} is of format {document['format']!r}, backend {document['backend']!r}; "
+                    "this Headgate reads format 1 with backend onnx or code.",
+                    hint="Package the model again with this version.",
+                )
+            files = {str(name): str(digest) for name, digest in document["files"].items()}
+            return cls(str(document["project"]), document["backend"], files)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InvalidInput(
+                f"{MANIFEST_NAME} is not a manifest: {error!r}.", hint="Package the model again."
+            ) from None

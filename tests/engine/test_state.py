@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import pytest
+
+from headgate.engine.fleet import Fleet, Variant
+from headgate.engine.state import Endpoint, Instance, State
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    return State(tmp_path / "engine.db")
+
+
+FLEET = Fleet("config-1", (Variant("stable", "model-1", "headgate", environment={"A": "1"}),))
+
+
+def test_an_endpoint_survives_a_reopened_database(tmp_path: Path) -> None:
+    first = State(tmp_path / "engine.db")
+    endpoint = Endpoint("iris", "arn:iris", 1.0, 2.0, "Creating", target=FLEET, deployment_config={"a": 1})
+    first.put_endpoint(endpoint)
+    first.close()
+    assert State(tmp_path / "engine.db").endpoint("iris") == endpoint
+
+
+def test_a_failed_transaction_leaves_nothing(state: State) -> None:
+    def put_and_stop() -> None:
+        with state.transaction():
+            state.put_resource("model", "a", 1.0, {"ModelName": "a"})
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        put_and_stop()
+    assert state.resource("model", "a") is None
+
+
+def test_names_are_exact_to_read_and_differ_in_more_than_case_to_create(state: State) -> None:
+    state.put_resource("model", "Iris", 1.0, {"ModelName": "Iris"})
+    assert state.resource("model", "iris") is None
+    assert state.resource_taken("model", "iRIS") == "Iris"
+
+
+def test_an_instance_is_replaced_in_place(state: State) -> None:
+    one = Instance("1", "iris", "stable", "k", "unix:/a", "starting")
+    state.put_instance(one)
+    state.put_instance(Instance("2", "iris", "stable", "k", "unix:/b", "starting"))
+    state.put_instance(Instance("1", "iris", "stable", "k", "unix:/a", "healthy", 42, "7"))
+    assert [i.id for i in state.instances("iris")] == ["1", "2"]
+    assert state.instances()[0].pid == 42
+    assert state.instances("other") == []
+
+
+def test_tags(state: State) -> None:
+    state.put_tags("arn", {"a": "1", "b": "2"})
+    state.delete_tags("arn", ["a"])
+    assert state.tags("arn") == {"b": "2"}
+    state.delete_tags("arn")
+    assert state.tags("arn") == {}
+
+
+def test_weights_and_counts_change_alone() -> None:
+    changed = FLEET.with_weights({"stable": 3.0}, {"stable": 2})
+    assert (changed.variants[0].weight, changed.variants[0].instance_count) == (3.0, 2)
+    assert changed.variants[0].kind == FLEET.variants[0].kind
