@@ -98,8 +98,7 @@ class State:
                 yield
                 self._db.execute("COMMIT")
             except BaseException as error:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
+                self._db.rollback()
                 if isinstance(error, sqlite3.OperationalError):
                     raise Unavailable(
                         f"The engine cannot write its state: {error}.", hint="Is the disk full?"
