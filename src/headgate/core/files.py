@@ -2,7 +2,23 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from headgate.errors import Unavailable
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say what could not be written, and why, where the system refuses (full disk, no permission): Unavailable."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(
+            f"{path} cannot be written: {error.strerror or error}.",
+            hint="Look at the free space and at who may write there.",
+        ) from error
 
 
 def sync_folder(folder: Path) -> None:
