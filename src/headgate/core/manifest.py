@@ -23,6 +23,9 @@ MANIFEST_NAME = "headgate.json"
 SCHEMA_NAME = "schema.json"
 ONNX_NAME = "model.onnx"
 
+SERVING_IMAGE = "headgate-serving"
+"""The container image that serves such a package; versions are its tags."""
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:

@@ -1,0 +1,47 @@
+"""`python -m headgate.serving serve`: the model server, as SageMaker starts it.
+
+A start that fails ends with one line that says why and the exit code of the error; only the traceback of the user's own
+code comes before it, as a log line.
+"""
+
+import os
+import signal
+import sys
+import time
+
+STARTED = time.perf_counter()
+
+from headgate.errors import HeadgateError, UsageError  # noqa: E402 the clock starts before the imports
+from headgate.serving.logs import configure_logging, log_error  # noqa: E402
+from headgate.serving.settings import Settings  # noqa: E402
+
+USAGE = "usage: python -m headgate.serving [serve]\n\nServes the model in $SAGEMAKER_BASE_DIR/model.\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Run the server; the exit code."""
+    if arguments in (["-h"], ["--help"]):
+        sys.stdout.write(USAGE)
+        return 0
+    # process 1 of a container ignores SIGTERM unless it is handled, and loading can take minutes
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # SystemExit would pass through user code
+    configure_logging(sys.stderr)
+    try:
+        if arguments not in ([], ["serve"]):
+            raise UsageError(f"Unknown arguments: {' '.join(arguments)}.", hint="The only command is `serve`.")
+        settings = Settings.from_environment(os.environ)
+        from headgate.serving.server import serve
+
+        return serve(settings, started=STARTED)
+    except HeadgateError as error:
+        if error.__cause__:
+            log_error("start failed", error.__cause__)
+        text = " ".join(f"headgate: {error.message} {error.hint}".split())
+        sys.stderr.write(text + "\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

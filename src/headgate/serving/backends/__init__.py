@@ -1,0 +1,1 @@
+"""What infers: an ONNX model, or the user's own code."""

@@ -1,0 +1,49 @@
+"""One JSON object a line on stderr: time, level, event, and what belongs to the event.
+
+The standard library's logging carries it, so that what the user's code logs comes out in the same form. Bodies of
+requests are never logged.
+"""
+
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+logger = logging.getLogger("headgate.serving")
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as one line of JSON; `extra={"fields": {...}}` adds members."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+        }
+        if record.name != logger.name:
+            line["logger"] = record.name
+        line.update(getattr(record, "fields", {}))
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def configure_logging(stream: TextIO) -> None:
+    """Send everything of level info and above to `stream`, of uvicorn only errors."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+
+
+def log_info(event: str, **fields: object) -> None:
+    """A line of level info."""
+    logger.info(event, extra={"fields": fields})
+
+
+def log_error(event: str, error: BaseException | None = None, **fields: object) -> None:
+    """A line of level error, with the traceback of `error`."""
+    trace = (type(error), error, error.__traceback__) if error else None
+    logger.error(event, exc_info=trace, extra={"fields": fields})

@@ -1,0 +1,126 @@
+"""The model server's settings, all from the environment, in SageMaker's names where SageMaker has one.
+
+    HEADGATE_BIND                         unix:/path/to.sock or host:port; without it 127.0.0.1:$SAGEMAKER_BIND_TO_PORT
+    SAGEMAKER_BIND_TO_PORT                8080 (0: any free port; the log says which)
+    SAGEMAKER_BASE_DIR                    /opt/ml; the package is unpacked in <base>/model
+    SAGEMAKER_PROGRAM                     inference.py, the user's file in code/
+    SAGEMAKER_MAX_PAYLOAD_IN_MB           6
+    SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT  application/json
+    HEADGATE_ENDPOINT, HEADGATE_VARIANT   where this server stands; the variant is stamped on answers
+    HEADGATE_THREADS                      1, threads for one ONNX request
+    HEADGATE_DRAIN_SECONDS                30, for what is in flight at SIGTERM
+
+An empty value is the same as none.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from headgate.errors import UsageError
+from headgate.serving.media import JSON
+
+MEBIBYTE = 1_048_576
+
+
+@dataclass(frozen=True, slots=True)
+class UnixBind:
+    """A Unix socket, for its owner alone."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return f"unix:{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class TcpBind:
+    """A TCP port; 0 is any free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`max_body` is in bytes."""
+
+    bind: UnixBind | TcpBind = TcpBind("127.0.0.1", 8080)
+    model_dir: Path = Path("/opt/ml/model")
+    program: str = "inference.py"
+    endpoint: str = ""
+    variant: str = ""
+    max_body: int = 6 * MEBIBYTE
+    default_accept: str = JSON
+    threads: int = 1
+    drain_seconds: int = 30
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Read the settings. Raises UsageError naming everything that is wrong."""
+        reader = _Reader(environment)
+        settings = cls(
+            bind=reader.bind(),
+            model_dir=Path(reader.text("SAGEMAKER_BASE_DIR", "/opt/ml")) / "model",
+            program=reader.matching("SAGEMAKER_PROGRAM", "inference.py", r"[\w.-]+\.py", "the name of a file in code/"),
+            endpoint=reader.matching("HEADGATE_ENDPOINT", "", _NAME, "an endpoint name"),
+            variant=reader.matching("HEADGATE_VARIANT", "", _NAME, "a variant name"),
+            max_body=reader.number("SAGEMAKER_MAX_PAYLOAD_IN_MB", 6, 1, 1024) * MEBIBYTE,
+            default_accept=reader.matching(
+                "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", JSON, r"[\w.+-]+/[\w.+-]+", "a media type"
+            ),
+            threads=reader.number("HEADGATE_THREADS", 1, 1, 256),
+            drain_seconds=reader.number("HEADGATE_DRAIN_SECONDS", 30, 0, 3600),
+        )
+        if reader.problems:
+            raise UsageError("; ".join(reader.problems), hint="Correct the environment of the model server.")
+        return settings
+
+
+_NAME = r"[A-Za-z0-9](-*[A-Za-z0-9]){0,62}"
+_MAX_SOCKET_PATH = 107
+
+
+class _Reader:
+    """Reads values and collects what is wrong with them."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.problems: list[str] = []
+
+    def text(self, name: str, default: str) -> str:
+        return self._environment.get(name) or default
+
+    def matching(self, name: str, default: str, pattern: str, expected: str) -> str:
+        value = self.text(name, default)
+        if value != default and not re.fullmatch(pattern, value):
+            self._refuse(name, expected, value)
+        return value
+
+    def number(self, name: str, default: int, low: int, high: int) -> int:
+        value = self.text(name, str(default))
+        if re.fullmatch(r"[0-9]{1,9}", value) and low <= int(value) <= high:
+            return int(value)
+        self._refuse(name, f"a whole number from {low} to {high}", value)
+        return default
+
+    def bind(self) -> UnixBind | TcpBind:
+        value = self._environment.get("HEADGATE_BIND")
+        if not value:
+            return TcpBind("127.0.0.1", self.number("SAGEMAKER_BIND_TO_PORT", 8080, 0, 65_535))
+        if value.startswith("unix:/"):
+            if len(value.encode()) - len("unix:") > _MAX_SOCKET_PATH:
+                self._refuse("HEADGATE_BIND", f"a socket path of at most {_MAX_SOCKET_PATH} bytes", value)
+            return UnixBind(Path(value.removeprefix("unix:")))
+        host, _, port = value.rpartition(":")
+        if host and re.fullmatch(r"[0-9]{1,5}", port) and int(port) <= 65_535:
+            return TcpBind(host.strip("[]"), int(port))
+        self._refuse("HEADGATE_BIND", "unix:/path/to.sock or host:port", value)
+        return TcpBind("127.0.0.1", 8080)
+
+    def _refuse(self, name: str, expected: str, value: str) -> None:
+        self.problems.append(f"{name} should be {expected}, got {value!r}")
