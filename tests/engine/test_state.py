@@ -39,13 +39,11 @@ def test_names_are_exact_to_read_and_differ_in_more_than_case_to_create(state: S
     assert state.resource_taken("model", "iRIS") == "Iris"
 
 
-def test_an_instance_is_replaced_in_place(state: State) -> None:
-    one = Instance("1", "iris", "stable", "k", "unix:/a", "starting")
-    state.put_instance(one)
-    state.put_instance(Instance("2", "iris", "stable", "k", "unix:/b", "starting"))
-    state.put_instance(Instance("1", "iris", "stable", "k", "unix:/a", "healthy", 42, "7"))
-    assert [i.id for i in state.instances("iris")] == ["1", "2"]
-    assert state.instances()[0].pid == 42
+def test_an_instance_changes_state_in_place(state: State) -> None:
+    state.put_instance(Instance("1", "iris", "stable", "k", "/b", "unix:/a"))
+    state.put_instance(Instance("2", "iris", "stable", "k", "/b", "unix:/b"))
+    state.put_instance(Instance("1", "iris", "stable", "k", "/b", "unix:/a", "draining"))
+    assert [(i.id, i.state) for i in state.instances("iris")] == [("1", "draining"), ("2", "wanted")]
     assert state.instances("other") == []
 
 

@@ -22,7 +22,7 @@ from headgate.engine.fleet import Fleet
 from headgate.errors import Unavailable
 
 EndpointStatus = Literal["Creating", "Updating", "InService", "RollingBack", "Deleting", "Failed"]
-InstanceState = Literal["starting", "healthy", "draining"]
+InstanceState = Literal["wanted", "draining"]
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS resources (
@@ -33,8 +33,8 @@ CREATE TABLE IF NOT EXISTS endpoints (
     status TEXT NOT NULL, failure_reason TEXT NOT NULL DEFAULT '', active TEXT, target TEXT,
     deployment_config TEXT) STRICT;
 CREATE TABLE IF NOT EXISTS instances (
-    id TEXT PRIMARY KEY, endpoint TEXT NOT NULL, variant TEXT NOT NULL, kind TEXT NOT NULL, address TEXT NOT NULL,
-    state TEXT NOT NULL, pid INTEGER, started TEXT) STRICT;
+    id TEXT PRIMARY KEY, endpoint TEXT NOT NULL, variant TEXT NOT NULL, kind TEXT NOT NULL, base TEXT NOT NULL,
+    address TEXT NOT NULL, state TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS tags (
     arn TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (arn, key)) STRICT;
 """
@@ -57,16 +57,19 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A row of `instances`. `address` is `unix:/path` or `127.0.0.1:port`; `started` tells a pid from its reuse."""
+    """A row of `instances`: one model server, whatever process runs it at the moment.
+
+    `kind` is the variant's (`fleet.Variant.kind`); `base` the folder whose `model/` holds the extracted package;
+    `address` is `unix:/path` or `127.0.0.1:port` and stays the same when the process is replaced.
+    """
 
     id: str
     endpoint: str
     variant: str
     kind: str
+    base: str
     address: str
-    state: InstanceState
-    pid: int | None = None
-    started: str | None = None
+    state: InstanceState = "wanted"
 
 
 class State:
@@ -167,8 +170,10 @@ class State:
         )  # fmt: skip
 
     def delete_endpoint(self, name: str) -> None:
-        """Forget an endpoint. Its instances must be gone."""
-        self._write("DELETE FROM endpoints WHERE name=?", name)
+        """Forget an endpoint and its tags. Its instances must be gone."""
+        with self.transaction():
+            self._write("DELETE FROM tags WHERE arn IN (SELECT arn FROM endpoints WHERE name=?)", name)
+            self._write("DELETE FROM endpoints WHERE name=?", name)
 
     # ---- instances
 
@@ -178,12 +183,11 @@ class State:
         return [Instance(**dict(row)) for row in rows]
 
     def put_instance(self, instance: Instance) -> None:
-        """Create or replace (in place: the order of instances stays)."""
+        """Create, or change the state (in place: the order of instances stays)."""
         self._write(
-            "INSERT INTO instances VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET"
-            " state=excluded.state, pid=excluded.pid, started=excluded.started, address=excluded.address",
-            instance.id, instance.endpoint, instance.variant, instance.kind, instance.address, instance.state,
-            instance.pid, instance.started,
+            "INSERT INTO instances VALUES (?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET state=excluded.state",
+            instance.id, instance.endpoint, instance.variant, instance.kind, instance.base, instance.address,
+            instance.state,
         )  # fmt: skip
 
     def delete_instance(self, instance_id: str) -> None:

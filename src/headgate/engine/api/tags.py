@@ -1,0 +1,72 @@
+"""AddTags, ListTags, DeleteTags, and the tags that come with a create.
+
+Clients ask for the tags of whatever they manage, and take any error as fatal; so ARNs of kinds that the engine does
+not host (monitoring schedules, jobs) are answered from the same store. Of kinds that it hosts, the resource must exist.
+"""
+
+from typing import Any
+
+from headgate.engine.api.arns import Arns
+from headgate.engine.api.errors import KINDS, invalid, missing
+from headgate.engine.state import State
+
+LIMIT = 50
+RESERVED = "aws:"
+
+Tag = dict[str, str]
+
+
+class Tags:
+    """The tag operations."""
+
+    def __init__(self, state: State, arns: Arns) -> None:
+        self._state = state
+        self._arns = arns
+
+    def add(self, request: dict[str, Any]) -> dict[str, Any]:
+        """AddTags: answers all tags that the resource has now."""
+        with self._state.transaction():
+            arn = self._stored_arn(request["ResourceArn"])
+            self.store(arn, request["Tags"])
+            return {"Tags": self._listed(arn)}
+
+    def show(self, request: dict[str, Any]) -> dict[str, Any]:
+        """ListTags. A page has at least 50 tags and a resource at most that many, so there is never a second page."""
+        if request.get("NextToken"):
+            raise invalid("Invalid NextToken: all tags of a resource are in its first page.")
+        return {"Tags": self._listed(self._stored_arn(request["ResourceArn"]))}
+
+    def delete(self, request: dict[str, Any]) -> dict[str, Any]:
+        """DeleteTags. Keys that the resource does not have are no error."""
+        with self._state.transaction():
+            self._state.delete_tags(self._stored_arn(request["ResourceArn"]), request["TagKeys"])
+        return {}
+
+    def store(self, arn: str, tags: list[Tag]) -> None:
+        """Add tags to an ARN that is known to exist."""
+        new = {tag["Key"]: tag["Value"] for tag in tags}
+        if len(new) < len(tags):
+            raise invalid("Duplicate tag keys found. A key may stand only once in a request.")
+        if reserved := sorted(key for key in new if key.lower().startswith(RESERVED)):
+            raise invalid(f"Tag keys that start with {RESERVED} are reserved: {', '.join(reserved)}.")
+        if (total := len(self._state.tags(arn) | new)) > LIMIT:
+            raise invalid(f"A resource has at most {LIMIT} tags; {arn} would have {total}.")
+        self._state.put_tags(arn, new)
+
+    def forget(self, arn: str) -> None:
+        """Delete all tags of a resource that is going away."""
+        self._state.delete_tags(arn)
+
+    def _listed(self, arn: str) -> list[Tag]:
+        return [{"Key": key, "Value": value} for key, value in self._state.tags(arn).items()]
+
+    def _stored_arn(self, given: str) -> str:
+        kind, _, name = given.split(":", 5)[5].partition("/")
+        if kind not in KINDS:
+            return given
+        if not given.startswith(self._arns.prefix):
+            raise missing(kind, given)
+        taken = self._state.endpoint_taken(name) if kind == "endpoint" else self._state.resource_taken(kind, name)
+        if taken is None:
+            raise missing(kind, given)
+        return self._arns.of(kind, taken)

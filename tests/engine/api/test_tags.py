@@ -1,0 +1,102 @@
+from typing import Any
+
+import pytest
+
+from tests.engine.api.running import ARN, Running, refusal
+
+pytestmark = pytest.mark.slow
+
+KINDS = {
+    "model/model-1": "Could not find model",
+    "endpoint-config/config-1": "Could not find endpoint configuration",
+    "endpoint/iris": "Could not find endpoint",
+    "model-package-group/group": "does not exist",
+    "model-package/group/1": "does not exist",
+}
+PROJECT = {"Key": "headgate:project", "Value": "iris é"}
+
+
+@pytest.fixture
+def everything(engine: Running, stocked: Any) -> Any:
+    engine.deploy(stocked, "Iris")
+    stocked.create_model_package_group(ModelPackageGroupName="group")
+    stocked.create_model_package(ModelPackageGroupName="group")
+    return stocked
+
+
+def tags_of(client: Any, arn: str) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in client.list_tags(ResourceArn=arn, MaxResults=50)["Tags"]}
+
+
+@pytest.mark.parametrize("resource", KINDS)
+def test_every_kind_has_tags(everything: Any, resource: str) -> None:
+    arn = ARN + resource
+    assert tags_of(everything, arn) == {}
+    answer = everything.add_tags(ResourceArn=arn, Tags=[PROJECT, {"Key": "run", "Value": ""}])
+    assert len(answer["Tags"]) == 2
+    assert everything.add_tags(ResourceArn=arn, Tags=[{"Key": "run", "Value": "7"}])["Tags"] == [
+        PROJECT, {"Key": "run", "Value": "7"},
+    ]  # fmt: skip
+    everything.delete_tags(ResourceArn=arn, TagKeys=["run", "absent"])
+    assert tags_of(everything, arn) == {PROJECT["Key"]: PROJECT["Value"]}
+
+
+@pytest.mark.parametrize(("resource", "says"), KINDS.items())
+def test_what_is_not_there_has_no_tags(client: Any, resource: str, says: str) -> None:
+    for call, more in (
+        (client.list_tags, {}),
+        (client.add_tags, {"Tags": [PROJECT]}),
+        (client.delete_tags, {"TagKeys": ["a"]}),
+    ):
+        code, message = refusal(call, ResourceArn=ARN + resource, **more)
+        assert code == "ValidationException"
+        assert says in message
+
+
+def test_arns_of_kinds_that_are_not_hosted_are_answered(client: Any) -> None:
+    schedule = f"{ARN}monitoring-schedule/hourly"
+    assert tags_of(client, schedule) == {}
+    client.add_tags(ResourceArn=schedule, Tags=[PROJECT])
+    assert tags_of(client, schedule) == {PROJECT["Key"]: PROJECT["Value"]}
+
+
+def test_another_account_s_resources_are_not_here(everything: Any) -> None:
+    foreign = f"{ARN}model/model-1".replace("000000000000", "111111111111")
+    assert refusal(everything.list_tags, ResourceArn=foreign)[1] == f'Could not find model "{foreign}".'
+
+
+def test_tags_given_at_creation_are_stored(stocked: Any) -> None:
+    stocked.create_endpoint(EndpointName="iris", EndpointConfigName="config-1", Tags=[PROJECT])
+    stocked.create_model_package_group(ModelPackageGroupName="group", Tags=[PROJECT])
+    stocked.create_model_package(ModelPackageGroupName="group", Tags=[])
+    for resource in ("endpoint/iris", "model-package-group/group"):
+        assert tags_of(stocked, ARN + resource) == {PROJECT["Key"]: PROJECT["Value"]}
+
+
+def test_a_resource_has_fifty_tags_at_most(stocked: Any) -> None:
+    arn = f"{ARN}model/model-1"
+    stocked.add_tags(ResourceArn=arn, Tags=[{"Key": f"k{i}", "Value": "v"} for i in range(50)])
+    assert len(tags_of(stocked, arn)) == 50
+    stocked.add_tags(ResourceArn=arn, Tags=[{"Key": "k0", "Value": "w"}])
+    code, message = refusal(stocked.add_tags, ResourceArn=arn, Tags=[PROJECT])
+    assert (code, message) == ("ValidationException", f"A resource has at most 50 tags; {arn} would have 51.")
+    assert len(tags_of(stocked, arn)) == 50
+
+
+def test_doubtful_tags_are_refused_and_nothing_is_created(client: Any) -> None:
+    container = {"Image": "headgate"}
+    for tags, says in (
+        ([PROJECT, PROJECT], "Duplicate tag keys"),
+        ([{"Key": "aws:x", "Value": "1"}], "reserved"),
+        ([{"Key": "a{}", "Value": "1"}], "regular expression pattern"),
+    ):
+        assert says in refusal(client.create_model, ModelName="m", PrimaryContainer=container, Tags=tags)[1]
+    assert client.list_models()["Models"] == []
+
+
+def test_there_is_no_second_page_of_tags(stocked: Any) -> None:
+    message = refusal(stocked.list_tags, ResourceArn=f"{ARN}model/model-1", NextToken="x")[1]
+    assert "Invalid NextToken" in message
+    assert (
+        "greater than or equal to 50" in refusal(stocked.list_tags, ResourceArn=f"{ARN}model/model-1", MaxResults=10)[1]
+    )
