@@ -1,6 +1,39 @@
-"""What the gateway is told, and nothing else: clusters of model servers, and how each endpoint's traffic is split."""
+"""What the gateway is told, and nothing else: its place, clusters of model servers, and how traffic is split."""
 
 from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one gateway listens and keeps its files, and in whose name it answers.
+
+    `socket` is the admin socket (at most 107 bytes). `timeout` is seconds from the last byte of a request to the end
+    of its answer, retries included.
+    """
+
+    port: int
+    folder: Path
+    socket: Path
+    access_log: Path
+    account: str
+    region: str
+    timeout: float = 60.0
+
+    @property
+    def bootstrap(self) -> Path:
+        """Envoy's start-up file."""
+        return self.folder / "bootstrap.json"
+
+    @property
+    def clusters(self) -> Path:
+        """The CDS file."""
+        return self.folder / "clusters.json"
+
+    @property
+    def routes(self) -> Path:
+        """The RDS file."""
+        return self.folder / "routes.json"
 
 
 @dataclass(frozen=True, slots=True)

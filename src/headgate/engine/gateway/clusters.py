@@ -1,0 +1,97 @@
+"""The model servers, as Envoy's CDS file.
+
+The health check takes a hung or dead replica out of a cluster of several. It must never take out the last host: a
+model server that was killed is back within a second, and requests are worth more waiting for it (routes.py: retries
+with back-off) than refused. Hence the panic threshold of 1 %: with no healthy host left Envoy goes on trying them all;
+and no health check for a server that is alone, because Envoy would not open its port before the first check is over:
+up to two seconds for a server that is hung or busy.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from headgate.engine.gateway.values import Cluster
+from headgate.errors import InvalidInput
+
+MANY = 16_384
+"""Circuit breakers far above any load of one machine: with Envoy's default of 3 retries at once, thousands fail."""
+
+TYPE = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
+_HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+
+def render_clusters(clusters: Iterable[Cluster]) -> list[dict[str, Any]]:
+    """The resources of the CDS file for these clusters."""
+    return [_cluster(cluster) for cluster in sorted(clusters, key=lambda cluster: cluster.name)]
+
+
+def read_clusters(resources: Iterable[dict[str, Any]]) -> list[Cluster]:
+    """The clusters that `render_clusters` was given, in the order of their names."""
+    return [Cluster(resource["name"], tuple(_addresses(resource))) for resource in resources]
+
+
+def read_address(address: dict[str, Any]) -> str:
+    """An address as Envoy writes it, in our spelling."""
+    if "pipe" in address:
+        return f"unix:{address['pipe']['path']}"
+    return f"{address['socket_address']['address']}:{address['socket_address']['port_value']}"
+
+
+def _addresses(resource: dict[str, Any]) -> Iterator[str]:
+    for group in resource["load_assignment"]["endpoints"]:
+        for host in group["lb_endpoints"]:
+            yield read_address(host["endpoint"]["address"])
+
+
+def _cluster(cluster: Cluster) -> dict[str, Any]:
+    hosts = [{"endpoint": {"address": _address(address)}} for address in cluster.addresses]
+    return {
+        "@type": TYPE,
+        "name": cluster.name,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "lb_policy": "LEAST_REQUEST",
+        "load_assignment": {"cluster_name": cluster.name, "endpoints": [{"lb_endpoints": hosts}]},
+        "common_lb_config": {"healthy_panic_threshold": {"value": 1}},
+        "health_checks": [_health_check()] if len(hosts) > 1 else [],
+        "circuit_breakers": {
+            "thresholds": [
+                {
+                    "max_connections": MANY,
+                    "max_pending_requests": MANY,
+                    "max_requests": MANY,
+                    "max_retries": MANY,
+                    "track_remaining": True,  # shows retries that wait, which no gauge of active requests counts
+                }
+            ]
+        },
+        "typed_extension_protocol_options": {
+            _HTTP: {
+                "@type": f"type.googleapis.com/{_HTTP}",
+                "common_http_protocol_options": {"idle_timeout": "60s"},
+                "explicit_http_config": {"http_protocol_options": {}},
+            }
+        },
+    }
+
+
+def _health_check() -> dict[str, Any]:
+    return {
+        "timeout": "2s",  # what SageMaker gives /ping
+        "interval": "1s",
+        "no_traffic_interval": "0.2s",  # Envoy's default is a minute
+        "no_traffic_healthy_interval": "1s",
+        "unhealthy_interval": "0.2s",
+        "unhealthy_threshold": 3,
+        "healthy_threshold": 1,
+        "http_health_check": {"path": "/ping", "host": "localhost"},
+    }
+
+
+def _address(address: str) -> dict[str, Any]:
+    if address.startswith("unix:"):
+        return {"pipe": {"path": address.removeprefix("unix:")}}
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise InvalidInput(f"{address!r} is no address of a model server.", hint="Use unix:/path or 127.0.0.1:port.")
+    return {"socket_address": {"address": host, "port_value": int(port)}}
