@@ -1,0 +1,168 @@
+"""Model servers: fetch and extract their package, start the process, ask after its health, stop it.
+
+A package is extracted once, by the digest of its archive, into `models/<digest>/model`, and shared by all instances of
+it. An instance keeps its address for life, so that a replaced process needs no word to the gateway.
+"""
+
+import os
+import secrets
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from headgate.core.archive import extract
+from headgate.core.digest import sha256_file
+from headgate.core.files import write_atomic
+from headgate.engine.environments import python_for
+from headgate.engine.fleet import Variant
+from headgate.engine.home import Home
+from headgate.engine.http import request
+from headgate.engine.images import Program, program
+from headgate.engine.processes import Process, Processes
+from headgate.engine.state import Instance
+from headgate.errors import HeadgateError, InvalidInput, Unavailable
+
+ArtifactOpener = Callable[[str], Path]
+"""From a ModelDataUrl (`s3://bucket/key`) to a file on this machine; raises NotFound."""
+
+STOP_SECONDS = 30.0
+INHERITED = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
+"""The rest of the engine's environment may hold credentials and is kept from the model."""
+
+
+class ModelServers:
+    """Everything about the processes behind one engine's endpoints, but not which of them there should be."""
+
+    def __init__(self, home: Home, processes: Processes, open_artifact: ArtifactOpener) -> None:
+        self._home = home
+        self._processes = processes
+        self._open = open_artifact
+        self._unpacking = threading.Lock()
+
+    def prepare(self, endpoint: str, variant: Variant) -> Path:
+        """Make the base folder of a variant's instances: extracted package, virtual environment. May take minutes."""
+        base = self._extracted(variant.model_data_url)
+        self._program(endpoint, variant, base)
+        return base
+
+    def new_instance(self, endpoint: str, variant: Variant, base: Path) -> Instance:
+        """An instance that does not exist yet, with an address of its own."""
+        name = secrets.token_hex(5)
+        ours = program(variant.image, self._home.settings).ours
+        address = f"unix:{self._home.sockets}/{name}.sock" if ours else f"127.0.0.1:{_free_port()}"
+        return Instance(name, endpoint, variant.name, variant.kind, str(base), address)
+
+    def start(self, instance: Instance, variant: Variant) -> Process:
+        """Start the process of an instance."""
+        found = self._program(instance.endpoint, variant, Path(instance.base))
+        return self._processes.start(
+            _process_name(instance.id),
+            found.argv,
+            env=self._environment(instance, variant),
+            log=self.log(instance),
+            folder=Path(instance.base) / "model",
+        )
+
+    def process(self, instance: Instance) -> Process | None:
+        """The live process of an instance, whoever started it."""
+        return self._processes.find(_process_name(instance.id))
+
+    def healthy(self, instance: Instance) -> bool:
+        """Whether `/ping` answers 200 within SageMaker's two seconds."""
+        try:
+            return request(instance.address, "/ping", timeout=2.0)[0] == 200
+        except Unavailable:
+            return False
+
+    def stop(self, instance: Instance) -> None:
+        """SIGTERM, 30 seconds to answer what is in flight, SIGKILL; the address is free afterwards."""
+        self._processes.stop(_process_name(instance.id), grace=STOP_SECONDS)
+        if instance.address.startswith("unix:"):
+            Path(instance.address.removeprefix("unix:")).unlink(missing_ok=True)
+
+    def stop_all_but(self, instance_ids: set[str]) -> None:
+        """End model servers that nobody remembers (the database was deleted)."""
+        keep = {_process_name(instance_id) for instance_id in instance_ids}
+        for name in self._processes.names():
+            if name.startswith("model-") and name not in keep:
+                self._processes.stop(name, grace=STOP_SECONDS)
+
+    def log(self, instance: Instance) -> Path:
+        """Where an instance's output goes."""
+        return self._home.logs / instance.endpoint / f"{instance.variant}-{instance.id}.log"
+
+    def last_words(self, instance: Instance) -> str:
+        """The last line an instance wrote, at most 300 characters."""
+        try:
+            lines = self.log(instance).read_text(errors="replace").split("\n")
+        except FileNotFoundError:
+            return ""
+        return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "")
+
+    def _extracted(self, url: str) -> Path:
+        """The base folder of a package. Without `.ready` its unpacking was cut short and is done again."""
+        base = self._home.models / "none"
+        if url:
+            archive = self._open(url)
+            base = self._home.models / sha256_file(archive)
+        with self._unpacking:
+            if not (base / ".ready").exists():
+                shutil.rmtree(base, ignore_errors=True)
+                base.mkdir()
+                self._fill(base / "model", url)
+                write_atomic(base / ".ready", b"")
+        return base
+
+    def _fill(self, model: Path, url: str) -> None:
+        if not url:
+            model.mkdir()
+            return
+        try:
+            extract(self._open(url), model)
+        except HeadgateError as error:
+            raise InvalidInput(f"{url}: {error.message}", hint=error.hint) from None
+        for path in [*model.rglob("*"), model, model.parent]:
+            _sync(path)
+
+    def _program(self, endpoint: str, variant: Variant, base: Path) -> Program:
+        requirements = base / "model" / "code" / "requirements.txt"
+        found = program(variant.image, self._home.settings)
+        if not (found.ours and requirements.exists()):
+            return found
+        log = self._home.logs / endpoint / f"{variant.name}-requirements.log"
+        python = python_for(requirements, self._home.environments, log)
+        return program(variant.image, self._home.settings, python=python)
+
+    def _environment(self, instance: Instance, variant: Variant) -> Mapping[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name in INHERITED or name.startswith("LC_")}
+        place = {"HEADGATE_ENDPOINT": instance.endpoint, "HEADGATE_VARIANT": instance.variant}
+        address = {"SAGEMAKER_BASE_DIR": instance.base, "PYTHONUNBUFFERED": "1"}
+        if instance.address.startswith("unix:"):
+            address["HEADGATE_BIND"] = instance.address
+        else:
+            address["SAGEMAKER_BIND_TO_PORT"] = instance.address.rpartition(":")[2]
+        return {**kept, **place, **variant.environment, **address}
+
+
+class ModelFailed(HeadgateError):
+    """A model server does not start; the message becomes the endpoint's FailureReason."""
+
+
+def _process_name(instance_id: str) -> str:
+    return f"model-{instance_id}"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
