@@ -1,0 +1,175 @@
+"""The keys of headgate.yaml, version 1. A key stands here only once it works.
+
+The models are the one source: the loader, the messages, `docs/spec.md` and the JSON schema all come from them. Rules
+that span several keys stand in `crossed`, which looks at the raw document, so that they are reported together with
+everything else and not only after the single keys are right.
+"""
+
+from collections import Counter
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from headgate.core.digest import digest_json
+from headgate.core.schema import Task
+from headgate.spec.gates import METRICS, Gates
+from headgate.spec.section import Section
+
+BUNDLED: dict[str, Task] = {
+    "breast_cancer": "classification",
+    "diabetes": "regression",
+    "digits": "classification",
+    "iris": "classification",
+    "wine": "classification",
+}
+"""scikit-learn's data sets that need no network, and the task each is made for."""
+
+Source = Annotated[
+    str, StringConstraints(pattern=rf"^(sklearn:({'|'.join(BUNDLED)})|[^:\x00-\x1f]*[^:/\x00-\x1f]\.(csv|CSV))$")
+]
+ProjectName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=32)]
+EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=20)]
+ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+FolderName = Annotated[str, StringConstraints(pattern=r"^[^:\x00-\x1f]+$")]
+InstanceType = Annotated[str, StringConstraints(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
+
+
+class Split(Section):
+    """How the rows are divided into those to learn from and those to be judged by."""
+
+    test: float = Field(default=0.2, gt=0, lt=1, description="The share of rows held out, between 0 and 1.")
+    seed: int = Field(default=7, ge=0, le=2**31 - 1, description="Equal seeds hold out equal rows.")
+    stratify: bool | None = Field(
+        default=None,
+        description="Hold out the same share of every class. Default: true for classification; regression has none.",
+    )
+
+
+class Data(Section):
+    """The rows to learn from."""
+
+    source: Source = Field(
+        description="A CSV file with a header line, relative to this file, or one of scikit-learn's data sets: "
+        + ", ".join(f"`sklearn:{name}`" for name in BUNDLED)
+        + "."
+    )
+    target: ColumnName = Field(
+        description="The column to predict. For a scikit-learn data set, the name to give to what it predicts."
+    )
+    features: list[ColumnName] | None = Field(
+        default=None, min_length=1, description="The columns to learn from, all numeric. Default: all but the target."
+    )
+    split: Split = Field(default=Split(), description="How rows are held out.")
+
+
+class Params(Section):
+    """XGBoost's parameters, under XGBoost's names."""
+
+    n_estimators: int = Field(default=200, ge=1, le=10_000, description="Boosting rounds.")
+    max_depth: int = Field(default=4, ge=1, le=32, description="The depth of a tree.")
+    learning_rate: float = Field(default=0.1, gt=0, le=1, description="How much of each tree is added.")
+    subsample: float = Field(default=1.0, gt=0, le=1, description="The share of rows that each tree sees.")
+    colsample_bytree: float = Field(default=1.0, gt=0, le=1, description="The share of columns that each tree sees.")
+    min_child_weight: float = Field(default=1.0, ge=0, description="The least weight (second derivatives) of a leaf.")
+    gamma: float = Field(default=0.0, ge=0, description="The least gain for which a leaf is split.")
+    reg_lambda: float = Field(default=1.0, ge=0, description="L2 penalty on leaf values.")
+    reg_alpha: float = Field(default=0.0, ge=0, description="L1 penalty on leaf values.")
+
+
+class Train(Section):
+    """How the model is made."""
+
+    recipe: Literal["xgboost"] = Field(default="xgboost", description="Gradient-boosted trees by XGBoost.")
+    params: Params = Field(default=Params(), description="The recipe's parameters.")
+    seed: int = Field(default=7, ge=0, le=2**31 - 1, description="Equal seeds, data and parameters: equal models.")
+
+
+class Package(Section):
+    """What goes into the package beside the model."""
+
+    code: FolderName | None = Field(
+        default=None,
+        description="A folder, relative to this file, whose `inference.py` answers requests in place of the built-in "
+        "server: `model_fn(model_dir)`, and `predict_fn(data, model)` or `transform_fn`. `requirements.txt` in it "
+        "says what it needs. Packaged as `code/`.",
+    )
+
+
+class Instances(Section):
+    """How many model servers, and of which kind."""
+
+    count: int = Field(default=1, ge=1, le=100, description="The number of instances; locally each is one process.")
+    type: InstanceType = Field(
+        default="ml.m5.large", description="The SageMaker instance type; it has no effect locally."
+    )
+
+
+class Environment(Section):
+    """One place that the project is deployed to."""
+
+    target: Literal["local"] = Field(default="local", description="Where: `local` is the engine on this machine.")
+    instances: Instances = Field(default=Instances(), description="How many model servers.")
+
+
+class Spec(Section):
+    """One model project."""
+
+    project: ProjectName = Field(
+        description="The project's name: small letters, digits and single hyphens, at most 32 characters."
+    )
+    task: Task = Field(description="`classification` predicts one of several classes, `regression` a number.")
+    data: Data = Field(description="The rows to learn from.")
+    train: Train = Field(default=Train(), description="How the model is made.")
+    gates: Gates = Field(default=Gates(), description="What a candidate must reach on the held-out rows.")
+    package: Package = Field(default=Package(), description="What goes into the package beside the model.")
+    environments: dict[EnvironmentName, Environment] = Field(
+        default={"production": Environment()},
+        min_length=1,
+        description="Where the project is deployed to, by name (small letters, digits and single hyphens, at most 20 "
+        "characters).",
+    )
+    store: FolderName = Field(
+        default=".headgate", description="The folder for runs and packages, relative to this file."
+    )
+
+    @property
+    def stratify(self) -> bool:
+        """Whether the rows are held out by class."""
+        wanted = self.data.split.stratify
+        return self.task == "classification" if wanted is None else wanted
+
+    @property
+    def digest(self) -> str:
+        """Equal for specs that say the same, defaults included, however they are written."""
+        return digest_json(self.model_dump(mode="json"))
+
+
+def crossed(document: dict[str, Any]) -> list[str]:
+    """The problems of keys that do not fit one another, one line each. The document may be wrong anywhere."""
+    task, data, gates = document.get("task"), _mapping(document, "data"), _mapping(document, "gates")
+    problems = []
+    features, target = data.get("features"), data.get("target")
+    if isinstance(features, list):
+        if target in features:
+            problems.append(f"data/features/{features.index(target)}: {target!r} is the target; it cannot be a feature")
+        counts = Counter(name for name in features if isinstance(name, str))
+        problems += [f"data/features: {name!r} is listed {n} times" for name, n in counts.items() if n > 1]
+    if task not in ("classification", "regression"):
+        return problems
+    if task == "regression" and _mapping(data, "split").get("stratify") is True:
+        problems.append("data/split/stratify: regression has no classes to stratify by; leave it out")
+    made_for = BUNDLED.get(str(data.get("source")).removeprefix("sklearn:"))
+    if made_for is not None and made_for != task:
+        problems.append(f"task: {data['source']} is made for {made_for}, got {task}")
+    allowed = METRICS[task]
+    foreign = {name for names in METRICS.values() for name in names} - set(allowed)
+    problems += [f"gates/{n}: not a metric of {task}; it has {', '.join(allowed)}" for n in gates if n in foreign]
+    metric = _mapping(gates, "champion").get("metric")
+    if isinstance(metric, str) and metric in foreign:
+        problems.append(f"gates/champion/metric: {metric} is not a metric of {task}; it has {', '.join(allowed)}")
+    return problems
+
+
+def _mapping(document: dict[str, Any], key: str) -> dict[str, Any]:
+    found = document.get(key)
+    return found if isinstance(found, dict) else {}

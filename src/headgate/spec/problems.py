@@ -1,0 +1,114 @@
+"""What pydantic found wrong, said to a person: `path/to/key: what was expected, what was found, what to do`.
+
+The JSON schema of the models serves as the map by which a key's neighbours and description are looked up.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+from headgate.spec.model import BUNDLED
+
+PLAIN = {
+    "int_type": "should be a whole number",
+    "int_from_float": "should be a whole number",
+    "float_type": "should be a number",
+    "finite_number": "should be a finite number",
+    "bool_type": "should be true or false",
+    "string_type": "should be text",
+    "list_type": "should be a list",
+    "dict_type": "should be a mapping of keys",
+    "model_type": "should be a mapping of keys",
+    "model_attributes_type": "should be a mapping of keys",
+    "invalid_key": "keys should be text; put it in quotes",
+}
+NAME = "should be small letters, digits and single hyphens, starting with a letter"
+PATTERNS = {
+    "project": NAME,
+    "environments": NAME,
+    "source": f"should be a .csv file or sklearn:<name> with a name of {', '.join(BUNDLED)}",
+    "type": "should be a SageMaker instance type such as ml.m5.large",
+    "code": "should be a folder",
+    "store": "should be a folder",
+}
+
+
+def explain(errors: Sequence[ErrorDetails], schema: Mapping[str, Any]) -> list[str]:
+    """One line for each error, in the order found. `schema` is the JSON schema of the spec."""
+    return [_line(error, schema) for error in errors]
+
+
+def show(value: object) -> str:
+    """A value as it would stand in a file, cut where it is long."""
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _line(error: ErrorDetails, schema: Mapping[str, Any]) -> str:
+    path = [part for part in error["loc"] if part != "[key]"]
+    where = "/".join(map(str, path))
+    node = _walk(schema, path[:-1])
+    match error["type"]:
+        case "extra_forbidden":
+            return f"{where}: unknown key, {_suggestion(str(path[-1]), list(node.get('properties', {})))}"
+        case "missing":
+            about = node["properties"][path[-1]].get("description") or _walk(schema, path).get("description", "")
+            return f"{where}: is required. {about}".rstrip()
+        case "literal_error":
+            allowed = _walk(schema, path)
+            values = allowed.get("enum") or [allowed.get("const")]
+            close = get_close_matches(str(error["input"]), values, 1)
+            wanted = f"should be {values[0]}" if len(values) == 1 else f"should be one of {', '.join(values)}"
+            return f"{where}: {wanted}, got {show(error['input'])}" + (f"; did you mean {close[0]}?" if close else "")
+    return f"{where}: {_expected(error, path)}, got {show(error['input'])}"
+
+
+def _expected(error: ErrorDetails, path: Sequence[int | str]) -> str:
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "greater_than":
+            return f"should be more than {context['gt']:,.12g}"
+        case "greater_than_equal":
+            return f"should be at least {context['ge']:,.12g}"
+        case "less_than":
+            return f"should be less than {context['lt']:,.12g}"
+        case "less_than_equal":
+            return f"should be at most {context['le']:,.12g}"
+        case "string_too_long":
+            return f"should have at most {context['max_length']} characters"
+        case "string_too_short" | "too_short":
+            return "should not be empty"
+        case "string_pattern_mismatch":
+            key = "environments" if path[0] == "environments" and len(path) == 2 else str(path[-1])
+            return PATTERNS[key]
+    return PLAIN.get(error["type"], error["msg"])
+
+
+def _suggestion(key: str, known: list[str]) -> str:
+    close = get_close_matches(key, known, 1)
+    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
+
+
+def _walk(schema: Mapping[str, Any], path: Sequence[int | str]) -> Mapping[str, Any]:
+    """The node of a JSON schema at `path`, references followed; {} where there is none."""
+    node = _resolve(schema, schema)
+    for part in path:
+        if isinstance(part, int):
+            node = node.get("items", {})
+        else:
+            named = list(node.get("patternProperties", {}).values())
+            node = node.get("properties", {}).get(part) or (named[0] if named else {})
+        node = _resolve(schema, node)
+    return node
+
+
+def _resolve(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
+    for option in node.get("anyOf", ()):
+        if option.get("type") != "null":
+            node = option
+    if "$ref" in node:
+        return dict(schema["$defs"][node["$ref"].rpartition("/")[2]])
+    return node

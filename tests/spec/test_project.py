@@ -1,0 +1,129 @@
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headgate.errors import HeadgateError, NotFound, SpecError
+from headgate.spec import load
+from headgate.spec.project import read
+
+SMALLEST = b'project: iris\ntask: classification\ndata: {source: "sklearn:iris", target: species}\n'
+
+
+def problems(text: str) -> tuple[str, ...]:
+    with pytest.raises(SpecError) as caught:
+        read("headgate.yaml", text.encode())
+    assert caught.value.hint
+    return caught.value.problems
+
+
+def test_defaults_make_a_small_file_enough() -> None:
+    spec = read("headgate.yaml", SMALLEST)
+    assert spec.stratify
+    assert spec.data.features is None
+    assert spec.environments["production"].instances.count == 1
+    assert spec.store == ".headgate"
+
+
+def test_a_project_carries_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "headgate.yaml").write_bytes(b"\xef\xbb\xbf" + SMALLEST)
+    project = load(tmp_path)
+    assert (project.root, project.name, project.store) == (tmp_path, "iris", tmp_path / ".headgate")
+
+
+def test_the_digest_follows_the_meaning_and_not_the_writing() -> None:
+    spelt_out = SMALLEST + b"# a comment\nstore: .headgate\ntrain: {recipe: xgboost, params: {learning_rate: 0.10}}\n"
+    assert read("a", SMALLEST).digest == read("b", spelt_out).digest
+    assert read("a", SMALLEST).digest != read("b", SMALLEST + b"train: {seed: 8}\n").digest
+
+
+def test_every_problem_is_reported_at_once_with_path_expectation_and_remedy() -> None:
+    text = """
+        project: Iris_1
+        task: klassification
+        data: {source: foo.txt, target: a, features: [a, b, b], split: {test: ten, seed: true, stratif: false}}
+        train: {params: {n_estimators: 0, max_depth: 3.5, learning_rate: .nan, subsample: 2}, recipe: xgb}
+        gates: {f1_macro: {max: 1}, champion: {metric: f1}, accuracy: 3}
+        environments: {Prod: {target: aws, instances: {count: 101, type: m5}}}
+        package: {code: "s3://b/k"}
+        stor: x
+        1: 3
+    """
+    found = problems(text)
+    expected = [
+        'project: should be small letters, digits and single hyphens, starting with a letter, got "Iris_1"',
+        'task: should be one of classification, regression, got "klassification"; did you mean classification?',
+        "data/source: should be a .csv file or sklearn:<name> with a name of breast_cancer, diabetes, digits, iris, "
+        'wine, got "foo.txt"',
+        'data/split/test: should be a number, got "ten"',
+        "data/split/seed: should be a whole number, got true",
+        "data/split/stratif: unknown key, did you mean stratify?",
+        'train/recipe: should be xgboost, got "xgb"; did you mean xgboost?',
+        "train/params/n_estimators: should be at least 1, got 0",
+        "train/params/max_depth: should be a whole number, got 3.5",
+        "train/params/learning_rate: should be a finite number, got NaN",
+        "train/params/subsample: should be at most 1, got 2",
+        "gates/accuracy: should be a mapping of keys, got 3",
+        "gates/f1_macro/min: is required. The smallest value that passes, between 0 and 1.",
+        "gates/f1_macro/max: unknown key, known here: min",
+        'gates/champion/metric: should be one of accuracy, f1_macro, log_loss, rmse, mae, mse, r2, got "f1"',
+        'package/code: should be a folder, got "s3://b/k"',
+        'environments/Prod: should be small letters, digits and single hyphens, starting with a letter, got "Prod"',
+        'environments/Prod/target: should be local, got "aws"',
+        "environments/Prod/instances/count: should be at most 100, got 101",
+        'environments/Prod/instances/type: should be a SageMaker instance type such as ml.m5.large, got "m5"',
+        "stor: unknown key, did you mean store?",
+        "1: keys should be text; put it in quotes, got 1",
+        "data/features/0: 'a' is the target; it cannot be a feature",
+        "data/features: 'b' is listed 2 times",
+    ]
+    assert list(found) == expected
+
+
+def test_keys_that_do_not_fit_one_another() -> None:
+    text = """
+        project: iris
+        task: regression
+        data: {source: "sklearn:iris", target: a, split: {stratify: true}}
+        gates: {f1_macro: {min: 0.9}, rmse: {max: 1}, champion: {metric: accuracy}}
+        environments: {}
+    """
+    assert list(problems(text)) == [
+        "environments: should not be empty, got {}",
+        "data/split/stratify: regression has no classes to stratify by; leave it out",
+        "task: sklearn:iris is made for classification, got regression",
+        "gates/f1_macro: not a metric of regression; it has rmse, mae, mse, r2",
+        "gates/champion/metric: accuracy is not a metric of regression; it has rmse, mae, mse, r2",
+    ]
+
+
+def test_required_keys_say_what_they_are_for() -> None:
+    assert problems("task: regression") == (
+        "project: is required. The project's name: small letters, digits and single hyphens, at most 32 characters.",
+        "data: is required. The rows to learn from.",
+    )
+
+
+def test_a_missing_or_unreadable_file(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match=r"no headgate\.yaml in") as caught:
+        load(tmp_path / "nowhere")
+    assert "headgate init" in caught.value.hint
+    (tmp_path / "headgate.yaml").mkdir()
+    with pytest.raises(SpecError, match="cannot be read"):
+        load(tmp_path)
+
+
+leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+keys = st.sampled_from(
+    ["project", "task", "data", "train", "gates", "champion", "metric", "source", "target", "features", "split", "min"]
+)
+documents = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=6))
+
+
+@given(documents)
+def test_any_document_is_read_or_refused_with_reasons(document: object) -> None:
+    with suppress(HeadgateError):
+        read("headgate.yaml", yaml.safe_dump(document).encode())
