@@ -1,0 +1,1 @@
+"""Rows to learn from, and the folders in which what was learnt is kept."""

@@ -1,0 +1,153 @@
+"""CSV files as tables: read narrowly, refused with the line and what to do.
+
+A file is UTF-8 (with or without a byte-order mark), comma-separated and has a header line. Empty fields and `NA`,
+`NaN`, `null` and `None` are missing values; lines without any value are skipped. Numbers are written with a decimal
+point and without thousands separators; infinity is refused: a model would take it for a very large measurement.
+"""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from headgate.core.digest import sha256
+from headgate.core.schema import Task
+from headgate.data.table import Table
+from headgate.errors import InvalidInput, NotFound
+
+MISSING = frozenset({"", "na", "nan", "null", "none"})
+LARGEST = float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A header and lines of text fields. `lines` holds each row's line number in the file, for messages."""
+
+    names: tuple[str, ...]
+    fields: list[list[str]]
+    lines: list[int]
+
+    def column(self, name: str) -> list[str]:
+        """The fields below one name."""
+        at = self.names.index(name)
+        return [row[at] for row in self.fields]
+
+
+def read_csv(path: Path, task: Task, target: str, features: Sequence[str] | None) -> Table:
+    """The table in a CSV file; `features` None takes every column but the target.
+
+    Raises NotFound, or InvalidInput naming the file, the column and the first line that is wrong.
+    """
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError):
+        raise NotFound(f"There is no file {path}.", hint="Look at data/source in headgate.yaml.") from None
+    rows = _rows(path, content)
+    names = tuple(features) if features is not None else tuple(name for name in rows.names if name != target)
+    absent = [name for name in (target, *names) if name not in rows.names]
+    if absent:
+        raise InvalidInput(
+            f"{path} has no column {', '.join(map(repr, absent))}; it has {', '.join(rows.names)}.",
+            hint="Look at data/target and data/features in headgate.yaml.",
+        )
+    if "" in names:  # tables are often saved with row numbers, under no name; they are not to be learnt from
+        raise InvalidInput(
+            f"{path}, line 1: column {rows.names.index('') + 1} has no name.",
+            hint="Give it one, or list the columns to learn from under data/features in headgate.yaml.",
+        )
+    if not names:
+        raise InvalidInput(f"{path} has no column to learn from beside the target {target!r}.")
+    X = _numbers(path, rows, names)
+    return Table(names, target, X, _target(path, rows, task, target), sha256(content))
+
+
+def _rows(path: Path, content: bytes) -> Rows:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InvalidInput(f"{path}, line {line}: it is not UTF-8 text.", hint="Save it as UTF-8.") from None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = next(reader, None)
+        if header is None or not any(header):
+            raise InvalidInput(f"{path} is empty; a header line and rows were expected.")
+        names = _header(path, header)
+        fields, lines = [], []
+        for line, row in _filled(reader):
+            if len(row) != len(names):
+                raise InvalidInput(f"{path}, line {line}: {len(row)} fields, the header has {len(names)}.")
+            fields.append(row)
+            lines.append(line)
+    except csv.Error as error:
+        raise InvalidInput(f"{path}, line {reader.line_num}: {error}.") from None
+    return Rows(names, fields, lines)
+
+
+def _header(path: Path, header: Sequence[str]) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in header)
+    if len(names) == 1 and (";" in names[0] or "\t" in names[0]):
+        raise InvalidInput(f"{path} is separated by semicolons or tabs.", hint="Save it separated by commas.")
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise InvalidInput(f"{path}, line 1: several columns are called {', '.join(map(repr, twice))}.")
+    return names
+
+
+def _filled(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
+    """Rows with at least one value, each with the number of its last line."""
+    for row in reader:
+        stripped = [value.strip() for value in row]
+        if any(stripped):
+            yield reader.line_num, stripped  # type: ignore[attr-defined]
+
+
+def _numbers(path: Path, rows: Rows, names: Sequence[str]) -> npt.NDArray[np.float32]:
+    """float32 [n, f]. All columns that are not numeric are named at once."""
+    X = np.empty((len(rows.fields), len(names)), np.float32)
+    wrong = []
+    for at, name in enumerate(names):
+        for row, text in enumerate(rows.column(name)):
+            number = _number(text)
+            if number is None:
+                wrong.append(f"{name!r} (line {rows.lines[row]}: {text[:40]!r})")
+                break
+            X[row, at] = number
+    if wrong:
+        raise InvalidInput(
+            f"{path}: not numeric: {', '.join(wrong[:10])}.",
+            hint="List the numeric columns under data/features in headgate.yaml, or write these ones as numbers.",
+        )
+    return X
+
+
+def _number(text: str) -> float | None:
+    """A float within float32's range, NaN where missing, None where it is neither."""
+    if text.lower() in MISSING:
+        return float("nan")
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if abs(number) <= LARGEST and "_" not in text else None  # float() takes 1_000
+
+
+def _target(path: Path, rows: Rows, task: Task, target: str) -> npt.NDArray[np.str_] | npt.NDArray[np.float64]:
+    values = rows.column(target)
+    for row, text in enumerate(values):
+        number = _number(text)
+        if text.lower() in MISSING:
+            raise InvalidInput(
+                f"{path}, line {rows.lines[row]}: no value for the target {target!r}.",
+                hint="Remove the rows without one; nothing can be learnt from them.",
+            )
+        if task == "regression" and number is None:
+            raise InvalidInput(
+                f"{path}, line {rows.lines[row]}: the target {target!r} is not a number: {text[:40]!r}.",
+                hint="If it names a class, set `task: classification`.",
+            )
+    return np.array(values, str) if task == "classification" else np.array(values, np.float64)

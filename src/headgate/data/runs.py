@@ -1,0 +1,135 @@
+"""Training runs of a project: one folder each, whole or not there at all, never changed again.
+
+    <store>/runs/20261120T135507123Z-1a2b3c4d/
+        run.json          what was trained from what, by what, and how good it is; the digests of the two files below
+        model.ubj         the model in XGBoost's own format (no pickle)
+        validation.npz    the held-out rows (data.validation)
+
+A run's id begins with the time, so that ids sort by age. The digests are checked whenever a file is read: a run that
+was touched by hand is not packaged.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from headgate.core.digest import canonical_json, sha256
+from headgate.core.schema import Task
+from headgate.data.whole import appearing
+from headgate.errors import InvalidInput, NotFound
+
+RECORD_NAME = "run.json"
+MODEL_NAME = "model.ubj"
+VALIDATION_NAME = "validation.npz"
+ID = re.compile(r"[0-9]{8}T[0-9]{9}Z-[0-9a-f]{8}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What run.json holds beside the digests."""
+
+    project: str
+    task: Task
+    target: str
+    features: tuple[str, ...]
+    features_with_missing: tuple[str, ...]
+    labels: tuple[str, ...]
+    """A classifier's classes in the order of its probabilities; empty for regression."""
+    created: str
+    """ISO 8601, UTC."""
+    spec_sha256: str
+    data_source: str
+    data_sha256: str
+    rows_train: int
+    rows_test: int
+    recipe: str
+    params: Mapping[str, float]
+    seed: int
+    metrics: Mapping[str, float | None]
+    """On the held-out rows; None where a metric could not be computed."""
+    commit: str | None
+    dirty: bool | None
+    """Whether the project's folder differed from the commit; None where there is no commit."""
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One finished training run."""
+
+    id: str
+    folder: Path
+    record: Record
+    files: Mapping[str, str]
+    """File name to sha256."""
+
+    def read(self, name: str) -> bytes:
+        """The content of one of the run's files. Raises InvalidInput where it is not what was written."""
+        try:
+            content = (self.folder / name).read_bytes()
+        except OSError as error:
+            raise InvalidInput(f"{self.folder / name} cannot be read: {error.strerror}.", hint="Train again.") from None
+        if sha256(content) != self.files[name]:
+            raise InvalidInput(f"{self.folder / name} was changed after training.", hint="Train again.")
+        return content
+
+
+class Runs:
+    """The runs in a project's store. Nothing is created before the first `save`."""
+
+    def __init__(self, store: Path) -> None:
+        self.folder = store / "runs"
+
+    def save(self, record: Record, model: bytes, validation: bytes) -> Run:
+        """Keep a run; durable when this returns."""
+        contents = {MODEL_NAME: model, VALIDATION_NAME: validation}
+        files = {name: sha256(content) for name, content in contents.items()}
+        document = canonical_json({"format": 1, **asdict(record), "files": files})
+        created = datetime.fromisoformat(record.created).astimezone(UTC)
+        identity = f"{created:%Y%m%dT%H%M%S}{created.microsecond // 1000:03d}Z-{sha256(document)[:8]}"
+        with appearing(self.folder / identity) as folder:
+            for name, content in {**contents, RECORD_NAME: document}.items():
+                (folder / name).write_bytes(content)
+        return Run(identity, self.folder / identity, record, files)
+
+    def ids(self) -> list[str]:
+        """The ids of all runs, oldest first."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(entry.name for entry in self.folder.iterdir() if ID.fullmatch(entry.name))
+
+    def list(self) -> list[Run]:
+        """All runs, oldest first."""
+        return [self.load(identity) for identity in self.ids()]
+
+    def latest(self) -> Run:
+        """The newest run. Raises NotFound where there is none."""
+        ids = self.ids()
+        if not ids:
+            raise NotFound("This project has no training run yet.", hint="Run `headgate train`.")
+        return self.load(ids[-1])
+
+    def load(self, identity: str) -> Run:
+        """The run with this id. Raises NotFound, or InvalidInput where its run.json is damaged."""
+        folder = self.folder / identity
+        if not ID.fullmatch(identity) or not folder.is_dir():
+            newest = ", ".join(self.ids()[-3:])
+            raise NotFound(f"There is no run {identity!r}.", hint=f"The newest: {newest or 'none'}.")
+        try:
+            document = json.loads((folder / RECORD_NAME).read_bytes())
+            return Run(identity, folder, *_parse(document))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InvalidInput(f"{folder / RECORD_NAME} is damaged: {error!r}.", hint="Train again.") from None
+
+
+def _parse(document: dict[str, Any]) -> tuple[Record, dict[str, str]]:
+    if document.pop("format") != 1:
+        raise ValueError("not format 1")
+    files = {str(name): str(digest) for name, digest in document.pop("files").items()}
+    for name in ("features", "features_with_missing", "labels"):
+        document[name] = tuple(document[name])
+    return Record(**document), files

@@ -1,0 +1,79 @@
+"""A table: numeric features and what is to be predicted, with the digest of where they came from.
+
+Features are float32 because that is what XGBoost and the ONNX model compute with: what is rounded here is rounded once,
+and training, parity check and serving see the same numbers. A missing value is NaN.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from headgate.core.schema import Task
+from headgate.errors import InvalidInput, MissingExtra
+
+try:
+    import numpy as np
+    import numpy.typing as npt
+except ImportError:
+    raise MissingExtra("Reading training data", "train") from None
+
+MIN_ROWS = 10
+MAX_CLASSES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`n` rows of `f` features.
+
+    X: float32 [n, f], NaN where a value is missing, never infinite.
+    y: the target; text [n] for classification (a class is its text), float64 [n] for regression.
+    sha256: of the file's bytes, or of a bundled set's names and numbers.
+    """
+
+    features: tuple[str, ...]
+    target: str
+    X: npt.NDArray[np.float32]
+    y: npt.NDArray[Any]
+    sha256: str
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A classifier's classes, sorted as text."""
+        return tuple(str(label) for label in np.unique(self.y))
+
+    @property
+    def with_missing(self) -> tuple[str, ...]:
+        """The features of which some value is missing."""
+        return tuple(name for at, name in enumerate(self.features) if np.isnan(self.X[:, at]).any())
+
+
+def checked(table: Table, task: Task, source: str) -> Table:
+    """The table itself, if something can be learnt from it. Raises InvalidInput naming `source`."""
+    if len(table.y) < MIN_ROWS:
+        raise InvalidInput(
+            f"{source} has {len(table.y)} rows; at least {MIN_ROWS} are needed to learn and to hold some out."
+        )
+    values, counts = np.unique(table.y, return_counts=True)
+    if len(values) < 2:
+        raise InvalidInput(
+            f"{source}: every row has the same {table.target!r}, {values[0]!s}; there is nothing to tell apart.",
+            hint="Look at data/target in headgate.yaml, or at how the rows were selected.",
+        )
+    if task == "classification":
+        _check_classes(table, source, dict(zip(values.tolist(), counts.tolist(), strict=True)))
+    return table
+
+
+def _check_classes(table: Table, source: str, counts: Mapping[str, int]) -> None:
+    if len(counts) > MAX_CLASSES:
+        raise InvalidInput(
+            f"{source}: {table.target!r} has {len(counts)} different values, which is too many for classes "
+            f"(at most {MAX_CLASSES}).",
+            hint="If it is a number to predict, set `task: regression`.",
+        )
+    rare = [value for value, count in counts.items() if count < 2]
+    if rare:
+        raise InvalidInput(
+            f"{source}: {table.target!r} has classes of a single row: {', '.join(rare[:5])}.",
+            hint="A class needs at least two rows: one to learn from and one to be judged by.",
+        )
