@@ -1,0 +1,89 @@
+"""One training run: read, divide, learn, judge on the held-out rows, keep.
+
+Nothing is written before everything is known, and the run then appears as a whole: stopping at any point (Ctrl-C, a
+crash) leaves the store as it was. Equal data, spec and versions give a model of equal bytes.
+"""
+
+import platform
+from datetime import UTC, datetime
+
+import numpy as np
+import sklearn
+import xgboost
+
+import headgate
+from headgate.core.progress import Progress, silent
+from headgate.data.git import commit_of
+from headgate.data.load import Division, divide, load
+from headgate.data.runs import Record, Run, Runs
+from headgate.data.table import Table
+from headgate.data.trained import Trained
+from headgate.data.validation import Validation
+from headgate.spec import Project
+from headgate.training.boost import boost
+from headgate.training.metrics import score_classes, score_values
+
+
+def train(project: Project, *, progress: Progress = silent, now: datetime | None = None) -> Run:
+    """Train as the project's spec says and keep the run in its store.
+
+    `now` is the time of the run (aware; the present by default). Raises NotFound or InvalidInput for the data.
+    """
+    progress("reading", None)
+    table = load(project)
+    division = divide(project, table)
+    labels = table.labels if project.spec.task == "classification" else ()
+    trained = boost(
+        project.spec.task,
+        labels,
+        table.X[division.train],
+        table.y[division.train],
+        params=project.spec.train.params.model_dump(),
+        seed=project.spec.train.seed,
+        progress=progress,
+    )
+    progress("judging", None)
+    held = Validation(table.X[division.test], table.y[division.test])
+    record = _record(project, table, division, metrics=_judge(trained, held), now=now or datetime.now(UTC))
+    progress("saving", None)
+    return Runs(project.store).save(record, bytes(trained.booster.save_raw("ubj")), held.to_bytes())
+
+
+def _judge(trained: Trained, held: Validation) -> dict[str, float | None]:
+    answers = trained.predict(held.X)
+    if trained.task == "classification":
+        return score_classes(trained.labels, held.y, answers)
+    return score_values(held.y, answers)
+
+
+def _record(
+    project: Project, table: Table, division: Division, *, metrics: dict[str, float | None], now: datetime
+) -> Record:
+    spec, commit = project.spec, commit_of(project.root)
+    return Record(
+        project=spec.project,
+        task=spec.task,
+        target=table.target,
+        features=table.features,
+        features_with_missing=table.with_missing,
+        labels=table.labels if spec.task == "classification" else (),
+        created=now.astimezone(UTC).isoformat(timespec="milliseconds"),
+        spec_sha256=spec.digest,
+        data_source=spec.data.source,
+        data_sha256=table.sha256,
+        rows_train=len(division.train),
+        rows_test=len(division.test),
+        recipe=spec.train.recipe,
+        params=spec.train.params.model_dump(),
+        seed=spec.train.seed,
+        metrics=metrics,
+        commit=commit.sha if commit else None,
+        dirty=commit.dirty if commit else None,
+        versions={
+            "headgate": headgate.__version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "scikit-learn": sklearn.__version__,
+            "xgboost": xgboost.__version__,
+        },
+    )
