@@ -1,0 +1,80 @@
+"""The rows on which the portable model is compared with the trained one.
+
+Real rows show how it answers in use; they seldom lie where a conversion goes wrong. So there are also rows exactly on
+the thresholds of the trees and one float32 to either side (`<` against `<=`), rows with missing values (which way a
+tree sends them is stored per node) and rows far outside of anything seen. Equal runs give equal rows.
+"""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from headgate.data.trained import Trained
+
+MAX_THRESHOLDS = 2000
+MAX_COLUMNS = 200
+FAR = np.float32(1e30)
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """X: float32 [n, f]. `kinds` says of each row, in words, where it comes from."""
+
+    X: npt.NDArray[np.float32]
+    kinds: tuple[str, ...]
+
+
+def probe_rows(trained: Trained, held: npt.NDArray[np.float32]) -> Probes:
+    """Rows made from the held-out ones, float32 [m, f] with m >= 1, and from the thresholds of the trained trees."""
+    parts = {
+        "a held-out row": held,
+        "a held-out row moved onto a split threshold": _on_thresholds(trained, held),
+        "a held-out row with missing values": _missing(held),
+        "a held-out row with a value far outside": _far(held),
+    }
+    kinds = tuple(kind for kind, rows in parts.items() for _ in rows)
+    return Probes(np.concatenate(list(parts.values())).astype(np.float32), kinds)
+
+
+def thresholds(trained: Trained) -> list[tuple[int, float]]:
+    """Every (column, threshold) that some tree splits at, sorted."""
+    document = json.loads(bytes(trained.booster.save_raw("json")))
+    found: set[tuple[int, float]] = set()
+    for tree in document["learner"]["gradient_booster"]["model"]["trees"]:
+        nodes = zip(tree["left_children"], tree["split_indices"], tree["split_conditions"], strict=True)
+        found.update((column, value) for left, column, value in nodes if left >= 0)  # a leaf has no child (-1)
+    return sorted(found)
+
+
+def _on_thresholds(trained: Trained, held: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    splits = thresholds(trained)
+    chosen = splits[:: max(1, -(-len(splits) // MAX_THRESHOLDS))]
+    rows = []
+    for number, (column, threshold) in enumerate(chosen):
+        exact = np.float32(threshold)
+        for value in (exact, np.nextafter(exact, np.float32(-np.inf)), np.nextafter(exact, np.float32(np.inf))):
+            row = held[number % len(held)].copy()
+            row[column] = value
+            rows.append(row)
+    return np.array(rows, np.float32).reshape(-1, held.shape[1])
+
+
+def _missing(held: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    columns = min(held.shape[1], MAX_COLUMNS)
+    single = np.tile(held[:1], (columns, 1))
+    single[np.arange(columns), np.arange(columns)] = np.nan
+    some = held[:200].copy()
+    some[np.random.RandomState(0).random_sample(some.shape) < 0.3] = np.nan
+    return np.concatenate([single, some, np.full_like(held[:1], np.nan)])
+
+
+def _far(held: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    columns = min(held.shape[1], MAX_COLUMNS)
+    rows = [np.full_like(held[:1], value) for value in (FAR, -FAR, np.float32(0), np.float32(-0.0))]
+    for value in (FAR, -FAR):
+        single = np.tile(held[-1:], (columns, 1))
+        single[np.arange(columns), np.arange(columns)] = value
+        rows.append(single)
+    return np.concatenate(rows)
