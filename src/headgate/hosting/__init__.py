@@ -1,0 +1,10 @@
+"""The only door to AWS APIs, be they AWS's own or the engine's: which one is a matter of URL, region and keys.
+
+    session      a `Connection`: clients with explicit keys, and AWS's errors turned into ours
+    registry     model versions: register, list, approve, reject
+    endpoints    models, configs and endpoints: describe, create, update, wait, delete
+    deployment   what putting one version behind one endpoint takes: a plan, then its execution
+    runtime      ask an endpoint
+
+Values that travel upwards are core's (EndpointState, ModelVersion, Answer).
+"""

@@ -1,0 +1,172 @@
+"""Putting one model version behind one endpoint, all at once.
+
+Plan, then act: `plan` only looks, and returns a frozen `Deployment` whose `steps` a dry run prints; `carry_out` takes
+these steps in order. Models and configs are named by version and content, so a step that was taken before (by a run
+that was cut short) is found done, and an existing config is never changed. The config that was in force is recorded on
+the endpoint (`headgate:last-good`) before the change is asked for: rolling back follows this pointer, never "the newest
+other config". Old models and configs stay.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, cast
+
+from headgate.core.digest import digest_json
+from headgate.core.endpoints import EndpointState, endpoint_name
+from headgate.core.progress import Progress
+from headgate.core.versions import ModelVersion
+from headgate.errors import Refused
+from headgate.hosting.endpoints import WAIT_SECONDS, Endpoints
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker.literals import ProductionVariantInstanceTypeType
+    from mypy_boto3_sagemaker.type_defs import ProductionVariantTypeDef
+
+VARIANT = "stable"
+TAG_PROJECT = "headgate:project"
+TAG_ENVIRONMENT = "headgate:environment"
+TAG_VERSION = "headgate:version"
+TAG_LAST_GOOD = "headgate:last-good"
+
+NAME_LIMIT = 63
+
+Change = Literal["create", "update", "replace", "none"]
+"""`replace`: the endpoint Failed and serves nothing, and neither AWS nor the engine updates such a one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a version goes, and how large."""
+
+    project: str
+    environment: str
+    instance_type: str
+    instances: int
+
+    @property
+    def endpoint(self) -> str:
+        """The endpoint's name."""
+        return endpoint_name(self.project, self.environment)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What will be done. `last_good` is the config in force now, or empty."""
+
+    place: Place
+    version: ModelVersion
+    model: str
+    config: str
+    container_environment: Mapping[str, str]
+    change: Change
+    endpoint_arn: str = ""
+    last_good: str = ""
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The steps in words, in order."""
+        endpoint = self.place.endpoint
+        if self.change == "none":
+            return ()
+        count = f"{self.place.instances} x {self.place.instance_type}"
+        return (
+            f"create model {self.model} from {self.version.model_data_url}",
+            f"create endpoint config {self.config} (variant {VARIANT}, {count})",
+            *([f"delete endpoint {endpoint}, which failed and serves nothing"] if self.change == "replace" else []),
+            f"move endpoint {endpoint} from {self.last_good} to {self.config}"
+            if self.change == "update"
+            else f"create endpoint {endpoint} on {self.config}",
+            f"wait until {endpoint} is InService on {self.config}",
+        )
+
+
+def plan(endpoints: Endpoints, version: ModelVersion, place: Place) -> Deployment:
+    """What it takes, from what is there now.
+
+    Raises Refused for a version that nobody approved, for an endpoint of another project, and while it is changing.
+    """
+    if version.status != "Approved":
+        waiting = version.status == "PendingManualApproval"
+        raise Refused(
+            f"Version {version.number} of {version.project} is {version.status}; only an Approved version is deployed.",
+            hint=f"`headgate approve {version.number}`" if waiting else "Deploy another version, or approve this one.",
+        )
+    environment = {**version.environment, "HEADGATE_ENDPOINT": place.endpoint, "HEADGATE_VARIANT": VARIANT}
+    content = [version.image, version.model_data_url, environment]
+    model = _name(place, version, digest_json(content))
+    config = _name(place, version, digest_json([content, place.instance_type, place.instances]))
+    current = endpoints.find(place.endpoint)
+    wanted = Deployment(place, version, model, config, environment, "create")
+    if current is None:
+        return wanted
+    return _onto(wanted, current, endpoints.tags(current.arn))
+
+
+def carry_out(
+    endpoints: Endpoints, deployment: Deployment, progress: Progress, *, seconds: float = WAIT_SECONDS
+) -> EndpointState:
+    """Take the steps. Returns the endpoint, InService on the wanted config; raises as `Endpoints.wait` does."""
+    place, version, config = deployment.place, deployment.version, deployment.config
+    tags = {TAG_PROJECT: place.project, TAG_ENVIRONMENT: place.environment, TAG_VERSION: str(version.number)}
+    if deployment.change != "none":
+        progress(f"creating model and config {config}", None)
+        endpoints.create_model(
+            deployment.model,
+            image=version.image,
+            model_data_url=version.model_data_url,
+            environment=deployment.container_environment,
+        )
+        endpoints.create_config(config, [_variant(deployment)])
+    match deployment.change:
+        case "update":
+            endpoints.tag(deployment.endpoint_arn, {TAG_LAST_GOOD: deployment.last_good})
+            endpoints.update(place.endpoint, config)
+        case "create":
+            endpoints.create(place.endpoint, config, tags)
+        case "replace":
+            endpoints.delete(place.endpoint)
+            endpoints.wait_gone(place.endpoint, progress)
+            endpoints.create(place.endpoint, config, tags)
+        case "none":
+            pass
+    state = endpoints.wait(place.endpoint, config, progress, seconds=seconds)
+    endpoints.tag(state.arn, tags)  # after the wait: until then the version in force is the old one
+    return state
+
+
+def owned_by(endpoints: Endpoints, project: str) -> list[EndpointState]:
+    """The endpoints that Headgate made for this project."""
+    return [state for state in endpoints.list() if endpoints.tags(state.arn).get(TAG_PROJECT) == project]
+
+
+def _onto(wanted: Deployment, current: EndpointState, tags: Mapping[str, str]) -> Deployment:
+    owner = tags.get(TAG_PROJECT)
+    if owner != wanted.place.project:
+        whose = f"project {owner}" if owner else f"somebody else (it has no {TAG_PROJECT} tag)"
+        raise Refused(
+            f"Endpoint {current.name} belongs to {whose}.",
+            hint="Choose another project name or environment in headgate.yaml, or delete that endpoint.",
+        )
+    if not current.settled:
+        raise Refused(
+            f"Endpoint {current.name} is {current.status}.", hint="Wait for it to settle: `headgate status` shows when."
+        )
+    change: Change = "none" if current.config_name == wanted.config else "update"
+    if current.status == "Failed":
+        change = "replace"
+    return replace(wanted, change=change, endpoint_arn=current.arn, last_good=current.config_name)
+
+
+def _variant(deployment: Deployment) -> "ProductionVariantTypeDef":
+    return {
+        "VariantName": VARIANT,
+        "ModelName": deployment.model,
+        "InitialInstanceCount": deployment.place.instances,
+        "InstanceType": cast("ProductionVariantInstanceTypeType", deployment.place.instance_type),
+        "InitialVariantWeight": 1,
+    }
+
+
+def _name(place: Place, version: ModelVersion, digest: str) -> str:
+    tail = f"-v{version.number}-{digest[:8]}"
+    return place.endpoint[: NAME_LIMIT - len(tail)].rstrip("-") + tail

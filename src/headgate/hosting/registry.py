@@ -1,0 +1,145 @@
+"""The model registry: a project is a model package group, a model version one package in it.
+
+A version is found again by its digest: the package description of every version that Headgate registers ends with it,
+and the list of versions shows descriptions, so that one call answers "is this package registered already?". The
+newest approved version is the one with the highest number, whatever was approved last: approving an old version again
+must not make it the newest.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from headgate.core.versions import ApprovalStatus, ModelVersion, approval_status
+from headgate.errors import InvalidInput, NotFound, Refused
+from headgate.hosting.session import Connection, domain_errors
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker.type_defs import DescribeModelPackageOutputTypeDef, ModelPackageSummaryTypeDef
+
+DIGEST = "package.sha256"
+"""The metadata key that holds the digest as well, for people and for other tools."""
+METADATA_LIMIT, KEY_LIMIT, VALUE_LIMIT = 50, 128, 256
+
+
+class Registry:
+    """The versions of all projects."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def ensure_project(self, project: str) -> None:
+        """Create the project's group unless it exists."""
+        try:
+            with domain_errors():
+                self._connection.control.create_model_package_group(
+                    ModelPackageGroupName=project, ModelPackageGroupDescription=f"Model versions of {project}"
+                )
+        except Refused as error:
+            if "already exist" not in error.message:
+                raise
+
+    def register(
+        self,
+        project: str,
+        *,
+        digest: str,
+        image: str,
+        model_data_url: str,
+        environment: Mapping[str, str],
+        metadata: Mapping[str, str],
+        content_types: tuple[str, ...] = ("application/json", "text/csv"),
+    ) -> ModelVersion:
+        """A new version, PendingManualApproval. The project must exist."""
+        metadata = {DIGEST: digest, **metadata}
+        _check_metadata(metadata)
+        with domain_errors():
+            answer = self._connection.control.create_model_package(
+                ModelPackageGroupName=project,
+                ModelPackageDescription=_description(project, digest),
+                ModelApprovalStatus="PendingManualApproval",
+                InferenceSpecification={
+                    "Containers": [{"Image": image, "ModelDataUrl": model_data_url, "Environment": dict(environment)}],
+                    "SupportedContentTypes": list(content_types),
+                    "SupportedResponseMIMETypes": ["application/json"],
+                },
+                CustomerMetadataProperties=dict(metadata),
+            )
+        return self._describe(answer["ModelPackageArn"])
+
+    def find_digest(self, project: str, digest: str) -> ModelVersion | None:
+        """The version that was registered with this digest, or None."""
+        for summary in self._summaries(project):
+            if summary.get("ModelPackageDescription", "") == _description(project, digest):
+                return self._describe(summary["ModelPackageArn"])
+        return None
+
+    def version(self, project: str, number: int) -> ModelVersion:
+        """One version. Raises NotFound, naming the ones there are."""
+        numbers = {_number(summary): summary["ModelPackageArn"] for summary in self._summaries(project)}
+        if number in numbers:
+            return self._describe(numbers[number])
+        there = ", ".join(str(n) for n in sorted(numbers)) or "none"
+        raise NotFound(
+            f"Project {project} has no version {number}.", hint=f"Versions: {there}. `headgate register` adds one."
+        )
+
+    def newest_approved(self, project: str) -> ModelVersion | None:
+        """The approved version with the highest number, or None."""
+        approved = [s for s in self._summaries(project) if s.get("ModelApprovalStatus") == "Approved"]
+        return self._describe(max(approved, key=_number)["ModelPackageArn"]) if approved else None
+
+    def set_status(self, version: ModelVersion, status: ApprovalStatus, reason: str) -> ModelVersion:
+        """Approve or reject, and read back what is now recorded."""
+        with domain_errors():
+            self._connection.control.update_model_package(
+                ModelPackageArn=version.arn, ModelApprovalStatus=status, ApprovalDescription=reason
+            )
+        found = self._describe(version.arn)
+        if found.status != status:
+            raise Refused(f"Version {version.number} of {version.project} is {found.status}, not {status}.")
+        return found
+
+    def _summaries(self, project: str) -> "list[ModelPackageSummaryTypeDef]":
+        try:
+            with domain_errors():
+                pages = self._connection.control.get_paginator("list_model_packages").paginate(
+                    ModelPackageGroupName=project, PaginationConfig={"PageSize": 100}
+                )
+                return [summary for page in pages for summary in page["ModelPackageSummaryList"]]
+        except NotFound:
+            return []  # no group yet: no version yet
+
+    def _describe(self, arn: str) -> ModelVersion:
+        with domain_errors():
+            return _version(self._connection.control.describe_model_package(ModelPackageName=arn))
+
+
+def _description(project: str, digest: str) -> str:
+    return f"{project} sha256:{digest}"
+
+
+def _number(summary: "ModelPackageSummaryTypeDef") -> int:
+    return summary.get("ModelPackageVersion", 0)
+
+
+def _check_metadata(metadata: Mapping[str, str]) -> None:
+    if len(metadata) > METADATA_LIMIT:
+        raise InvalidInput(f"A version takes {METADATA_LIMIT} metadata entries at most, not {len(metadata)}.")
+    for key, value in metadata.items():
+        if len(key) > KEY_LIMIT or len(value) > VALUE_LIMIT:
+            raise InvalidInput(f"Metadata {key!r} is too long ({KEY_LIMIT} characters a key, {VALUE_LIMIT} a value).")
+
+
+def _version(body: "DescribeModelPackageOutputTypeDef") -> ModelVersion:
+    container = body.get("InferenceSpecification", {}).get("Containers", [{}])[0]
+    return ModelVersion(
+        body["ModelPackageGroupName"],
+        body["ModelPackageVersion"],
+        body["ModelPackageArn"],
+        approval_status(body.get("ModelApprovalStatus", "")),
+        body.get("ApprovalDescription", ""),
+        container.get("Image", ""),
+        container.get("ModelDataUrl", ""),
+        container.get("Environment", {}),
+        body.get("CustomerMetadataProperties", {}),
+    )
