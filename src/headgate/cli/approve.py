@@ -1,0 +1,15 @@
+"""`headgate approve`."""
+
+import click
+
+from headgate.cli.approval import decide
+from headgate.cli.command import Call, Command, dry_run_option
+
+
+@click.command(cls=Command, example='headgate approve 3 --reason "better on the new region, checked by hand"')
+@click.argument("version", type=click.IntRange(min=1))
+@click.option("--reason", default="", help="Why; kept with the version (1,024 characters at most).")
+@dry_run_option
+def command(call: Call, *, version: int, reason: str, dry_run: bool) -> None:
+    """Approve a model version for deployment."""
+    decide(call, version, "Approved", reason, dry_run=dry_run)

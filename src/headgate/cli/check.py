@@ -1,0 +1,77 @@
+"""`headgate check`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from headgate.cli.command import Call, Command
+from headgate.cli.output import Table, number
+from headgate.errors import GateFailed, Unavailable
+
+if TYPE_CHECKING:
+    from headgate.evaluation import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """Whose metrics the candidate is compared with, and how we came by them."""
+
+    name: str
+    metrics: Mapping[str, float] | None
+
+
+@click.command(cls=Command, example="headgate check && headgate package\nheadgate check --json")
+def command(call: Call) -> None:
+    """Test the newest run against the gates.
+
+    The candidate is always the newest run. The champion is the newest Approved version in the registry; while no engine
+    runs, the version that was registered last. Exits with 1 unless every gate passes.
+    """
+    from headgate.data.runs import Runs
+    from headgate.evaluation import check
+
+    project = call.project
+    run = Runs(project.store).latest()
+    champion = _champion(call)
+    report = check(run.record.metrics, project.spec.gates, champion.metrics)
+    table = Table(
+        ("gate", "value", "verdict", "why"),
+        [(row.rule, number(row.value), row.verdict, row.explanation) for row in report.rows],
+    )
+    call.out.show(
+        {"run": run.id, "champion": champion.name, **report.to_json()},
+        f"candidate: run {run.id}",
+        f"champion: {champion.name}",
+        *([table] if report.rows else []),
+        _said(report),
+    )
+    if not report.passed:
+        raise click.exceptions.Exit(GateFailed.exit_code)
+
+
+def _said(report: "Report") -> str:
+    if report.passed:
+        return "All gates pass. Next: headgate package"
+    if not report.rows:
+        return "inconclusive: headgate.yaml has no gates, so there is nothing to judge by."
+    failed = [row.name for row in report.rows if not row.passed]
+    return f"{report.verdict}: the candidate does not get through ({', '.join(failed)})."
+
+
+def _champion(call: Call) -> Champion:
+    from headgate.cli.registered import recall
+    from headgate.hosting.registry import Registry
+
+    project = call.project
+    try:
+        version = Registry(call.connect()).newest_approved(project.name)
+    except Unavailable:
+        known = recall(project.store)
+        if known is None:
+            return Champion("none yet (no engine runs, and nothing was registered from here)", None)
+        return Champion(f"version {known.version}, registered last from here (no engine runs)", known.metrics)
+    if version is None:
+        return Champion("none yet (no version is Approved)", None)
+    return Champion(f"version {version.number}, the newest Approved one", version.metrics)

@@ -1,0 +1,85 @@
+"""`headgate deploy`."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from headgate.cli.command import Call, Command, dry_run_option, env_option
+from headgate.cli.probe import probe
+from headgate.core.versions import ModelVersion
+from headgate.errors import Refused
+
+if TYPE_CHECKING:
+    from headgate.hosting.deployment import Deployment
+    from headgate.hosting.registry import Registry
+
+
+@click.command(cls=Command, example="headgate deploy\nheadgate deploy --version 3 --env production --dry-run")
+@click.option(
+    "--version", "number", type=click.IntRange(min=1), help="Which version (default: the newest Approved one)."
+)
+@env_option
+@dry_run_option
+def command(call: Call, *, number: int | None, environment: str | None, dry_run: bool) -> None:
+    """Put a model version behind the project's endpoint.
+
+    Creates the endpoint or moves it, and waits until it answers on the new version. No request is lost, and the old
+    version goes on answering when the new one does not start.
+    """
+    from headgate.hosting.deployment import Place, carry_out, plan
+    from headgate.hosting.endpoints import Endpoints
+    from headgate.hosting.registry import Registry
+
+    name = call.environment(environment)
+    instances = call.project.spec.environments[name].instances
+    place = Place(call.project.name, name, instances.type, instances.count)
+    connection = call.connect()
+    version = _chosen(call, Registry(connection), number)
+    endpoints = Endpoints(connection)
+    if dry_run:
+        planned = plan(endpoints, version, place)
+        already = f"{place.endpoint} runs version {version.number} already"
+        call.out.show(_document(planned, dry_run=True), *([f"would {step}" for step in planned.steps] or [already]))
+        return
+    with call.out.progress(f"deploy {place.endpoint}") as progress:
+        endpoints.settle(place.endpoint, progress)  # a deployment that was cut short may still be under way
+        deployment = plan(endpoints, version, place)
+        state = carry_out(endpoints, deployment, progress)
+        progress("asking it a held-out row", None)
+        answer = probe(call.project, version, connection, place.endpoint)
+    done = "already runs" if deployment.change == "none" else "now runs"
+    call.out.show(
+        {**_document(deployment, dry_run=False), "endpoint_state": asdict(state), "probe": answer},
+        f"{place.endpoint} {done} version {version.number} (config {state.config_name}).",
+        f"A held-out row was answered: {answer}"
+        if answer
+        else "No row of its run is in this store: nothing was asked.",
+    )
+
+
+def _chosen(call: Call, registry: "Registry", number: int | None) -> ModelVersion:
+    project = call.project.name
+    if number is not None:
+        return registry.version(project, number)
+    version = registry.newest_approved(project)
+    if version is None:
+        raise Refused(
+            f"Project {project} has no Approved version.",
+            hint="`headgate register` registers the package, `headgate approve VERSION` approves it.",
+        )
+    call.out.say(f"version {version.number} is the newest Approved one")
+    return version
+
+
+def _document(deployment: "Deployment", *, dry_run: bool) -> dict[str, object]:
+    return {
+        "endpoint": deployment.place.endpoint,
+        "version": deployment.version.number,
+        "change": deployment.change,
+        "model": deployment.model,
+        "config": deployment.config,
+        "last_good": deployment.last_good,
+        "steps": list(deployment.steps),
+        "dry_run": dry_run,
+    }

@@ -1,0 +1,40 @@
+"""`headgate package`."""
+
+import click
+
+from headgate.cli.command import Call, Command
+from headgate.cli.extras import needs
+from headgate.cli.output import Table
+
+
+@click.command(cls=Command, example="headgate package\nheadgate package --json")
+def command(call: Call) -> None:
+    """Pack the newest run into a model.tar.gz.
+
+    The archive holds the model as ONNX, the input schema and the digest of each file, in SageMaker's layout. It is made
+    only when the ONNX model answers as the trained one does on the held-out rows. Equal runs give equal bytes.
+    """
+    from headgate.data.runs import Runs
+
+    project = call.project
+    run = Runs(project.store).latest()
+    with call.out.progress("package") as progress:
+        progress("loading the libraries", None)
+        with needs("Packaging", "train"):
+            from headgate.packaging import package
+        made = package(run, project, progress=progress)
+    document = {
+        "package": made.digest,
+        "path": str(made.path),
+        "bytes": made.size,
+        "run": run.id,
+        "parity": dict(made.record.parity),
+    }
+    rows = [(name, str(value)) for name, value in made.record.parity.items()]
+    call.out.show(
+        document,
+        f"package {made.digest} ({made.size:,} bytes) of run {run.id}",
+        str(made.path),
+        Table(("parity with the trained model", ""), rows),
+        "Next: headgate predict, headgate register",
+    )

@@ -1,0 +1,65 @@
+"""`headgate status`."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from headgate.cli.command import Call, Command
+from headgate.cli.output import Table
+from headgate.core.endpoints import EndpointState
+from headgate.errors import Unavailable
+
+if TYPE_CHECKING:
+    from headgate.hosting.session import Connection
+
+
+@click.command(cls=Command, example="headgate status\nheadgate status --json")
+def command(call: Call) -> None:
+    """Show the engine and its endpoints.
+
+    Exits with 4 when the engine does not run.
+    """
+    from headgate.hosting.endpoints import Endpoints
+    from headgate.wiring.local import status
+
+    connection = _connection(call)
+    engine = status(call.home)
+    endpoints = Endpoints(connection).list() if connection and engine["running"] else []
+    lines = [
+        f"engine      {_process(engine['engine'])}  {engine['control_url'] or ''}".rstrip(),
+        f"gateway     {_process(engine['gateway'])}  {engine['gateway_url'] or ''}".rstrip(),
+        f"supervisor  {_process(engine['supervisor'])}",
+        f"home        {engine['home']}",
+    ]
+    table = Table(("endpoint", "status", "config", "variant", "weight", "instances"), _rows(endpoints))
+    document = {"engine": engine, "endpoints": [asdict(endpoint) for endpoint in endpoints]}
+    call.out.show(document, *lines, *(("", table) if endpoints else ()))
+    if not engine["running"]:
+        raise click.exceptions.Exit(Unavailable.exit_code)
+
+
+def _connection(call: Call) -> "Connection | None":
+    """The engine's API; connecting brings back an engine that was killed. None where none is meant to run."""
+    try:
+        return call.connect()
+    except Unavailable as error:
+        call.out.say(f"{error.message} {error.hint}")
+        return None
+
+
+def _rows(endpoints: list[EndpointState]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for endpoint in endpoints:
+        lead = (endpoint.name, endpoint.status, endpoint.config_name)
+        for v in endpoint.variants or (None,):
+            counts = f"{v.instances}/{v.desired_instances}" if v else ""
+            rows.append((*lead, v.name if v else "", f"{v.weight:g}" if v else "", counts))
+            lead = ("", "", "")
+        if endpoint.failure_reason:
+            rows.append(("", f"because: {endpoint.failure_reason}", "", "", "", ""))
+    return rows
+
+
+def _process(pid: int | None) -> str:
+    return "not running" if pid is None else f"pid {pid}"
