@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.system.engine import RunningEngine
+
+settings.register_profile("headgate", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # busy machines
+settings.load_profile("headgate")
 
 
 @pytest.fixture

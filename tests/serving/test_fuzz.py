@@ -24,6 +24,7 @@ values = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | s
 documents = st.recursive(
     values,
     lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["x", "y", "instances"]) | st.text(), inner),
+    max_leaves=25,
 )
 cells = st.sampled_from(["x", "y", "1", "-2.5", "", "nan", '"', "\x00", "1e400", " 3", "true"]) | st.text(max_size=4)
 tables = st.lists(st.lists(cells, max_size=4).map(",".join)).map("\n".join)
