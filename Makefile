@@ -47,8 +47,8 @@ fmt: setup  ## format and mend what can be mended
 	@$(BIN)/ruff check --fix .
 
 bench: setup  ## time the command line and the gateway; tables here, figures into benchmarks/results
-	@$(BIN)/python benchmarks/startup.py
-	@$(BIN)/python benchmarks/gateway.py
+	@$(BIN)/python -m benchmarks.startup
+	@$(BIN)/python -m benchmarks.gateway
 
 docs: setup  ## write the references in docs/ again, from the code
 	@$(BIN)/python -m headgate.spec.reference docs

@@ -1,6 +1,6 @@
 """How long the command line takes to say something, beside what Python itself takes.
 
-    python benchmarks/startup.py
+    python -m benchmarks.startup
 
 Whole processes, from start to exit, in turns, so that a busy moment hits all of them alike: an interpreter that does
 nothing, one that imports boto3, one that makes a SageMaker client with boto3 and one with botocore's session (as

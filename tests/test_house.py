@@ -103,3 +103,10 @@ def test_there_is_one_version() -> None:
         [sys.executable, "-m", "hatchling", "version"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert said.stdout.strip() == headgate.__version__
+
+
+def test_decisions_give_ratios_and_no_times_of_some_machine() -> None:
+    text = (ROOT / "docs" / "decisions.md").read_text()
+    assert re.findall(r"\b[\d.,]+ ?(?:ms|s|seconds)\b", text) == []
+    for script in re.findall(r"`(benchmarks/\w+\.py)`", text):
+        assert (ROOT / script).is_file()
