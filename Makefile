@@ -54,7 +54,7 @@ docs: setup  ## write the references in docs/ again, from the code
 	@$(BIN)/python -m headgate.spec.reference docs
 	@$(BIN)/python -m headgate.cli.reference docs
 
-pins: setup  ## compile requirements/ again; `make pins UV_FLAGS=--upgrade` takes what is new
+pins:  ## compile requirements/ again; `make pins UV_FLAGS=--upgrade` takes what is new
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
 	$(PYTHON) -m venv "$$tools"; "$$tools/bin/pip" install -qq --disable-pip-version-check uv; \
 	"$$tools/bin/uv" $(COMPILE) $(UV_FLAGS) --extra dev pyproject.toml -o requirements/dev.txt; \
