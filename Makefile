@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
+COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast proof check fmt bench docs pins clean
@@ -44,6 +45,20 @@ check: setup  ## format, lint, types, import contract, spelling
 fmt: setup  ## format and mend what can be mended
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+bench: setup  ## time the command line and the gateway; tables here, figures into benchmarks/results
+	@$(BIN)/python -m benchmarks.startup
+	@$(BIN)/python -m benchmarks.gateway
+
+docs: setup  ## write the references in docs/ again, from the code
+	@$(BIN)/python -m headgate.spec.reference docs
+	@$(BIN)/python -m headgate.cli.reference docs
+
+pins:  ## compile requirements/ again; `make pins UV_FLAGS=--upgrade` takes what is new
+	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
+	$(PYTHON) -m venv "$$tools"; "$$tools/bin/pip" install -qq --disable-pip-version-check uv; \
+	"$$tools/bin/uv" $(COMPILE) $(UV_FLAGS) --extra dev pyproject.toml -o requirements/dev.txt; \
+	"$$tools/bin/uv" $(COMPILE) $(UV_FLAGS) requirements/awscli.in -o requirements/awscli.txt
 
 clean:  ## remove what the other targets made
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -18,7 +18,7 @@ UNSET = (
 def command(call: Call, *, shell: str) -> None:
     """Print what stock AWS clients need to reach the engine.
 
-    boto3, the aws CLI and Terraform read these variables. They point at the engine only in the shell that evaluates
+    boto3 and the aws CLI read these variables. They point at the engine only in the shell that evaluates
     them; no file is written.
     """
     to = call.connect()

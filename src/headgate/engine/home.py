@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from headgate.core.digest import sha256
-from headgate.core.files import private_folder, write_atomic
+from headgate.core.files import private_folder, write_atomic, writing
 from headgate.errors import InvalidInput
 
 REGION = "us-east-1"
@@ -97,4 +97,5 @@ class Home:
 
     def write(self, file: EngineFile) -> None:
         """Replace `engine.json`."""
-        write_atomic(self.engine_file, json.dumps(asdict(file), indent=1).encode(), mode=0o600)
+        with writing(self.engine_file):
+            write_atomic(self.engine_file, json.dumps(asdict(file), indent=1).encode(), mode=0o600)

@@ -1,7 +1,7 @@
 """A connection: clients with an explicit URL, region and keys, and AWS's errors turned into Headgate's.
 
-The clients are botocore's own, as boto3's are: a control-plane command then starts in half the time, since boto3 adds
-its S3 transfer machinery to every import. Neither environment, config files nor instance metadata are asked for
+The clients are botocore's own, as boto3's are, without the S3 transfer machinery that boto3 adds to every import
+(`benchmarks/startup.py` has both). Neither environment, config files nor instance metadata are asked for
 credentials, profiles or proxies: a laptop's default account must never receive what was meant for the engine.
 
 The runtime client never sends a request twice. A second attempt would count against the model twice, and which

@@ -12,7 +12,7 @@ import time
 STARTED = time.perf_counter()
 
 from headgate.errors import HeadgateError, UsageError  # noqa: E402 the clock starts before the imports
-from headgate.serving.logs import configure_logging, log_error  # noqa: E402
+from headgate.serving.logs import configure_logging, log_error, lossy  # noqa: E402
 from headgate.serving.settings import Settings  # noqa: E402
 
 USAGE = "usage: python -m headgate.serving [serve]\n\nServes the model in $SAGEMAKER_BASE_DIR/model.\n"
@@ -44,4 +44,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    sys.stdout, sys.stderr = lossy(sys.stdout), lossy(sys.stderr)
     sys.exit(main(sys.argv[1:]))

@@ -1,15 +1,36 @@
 """One JSON object a line on stderr: time, level, event, and what belongs to the event.
 
 The standard library's logging carries it, so that what the user's code logs comes out in the same form. Bodies of
-requests are never logged.
+requests are never logged. On a full disk lines are lost, never answers: what a model prints must not make it fail.
 """
 
+import io
 import json
 import logging
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 logger = logging.getLogger("headgate.serving")
+
+
+class _Lossy(io.FileIO):
+    """A file that takes whatever it is given, and keeps what the system lets it keep."""
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        """All of it, as far as the writer can tell."""
+        with suppress(OSError):
+            super().write(data)
+        return memoryview(data).nbytes
+
+
+def lossy(stream: TextIO) -> TextIO:
+    """A stream to the same file, unbuffered, whose writes never fail: a full disk, or a reader that has gone."""
+    file = _Lossy(stream.fileno(), "w", closefd=False)
+    return io.TextIOWrapper(file, stream.encoding, "backslashreplace", write_through=True)
 
 
 class JsonFormatter(logging.Formatter):

@@ -58,6 +58,4 @@ def parse(name: str, content: bytes) -> dict[str, Any]:
 def _hint(error: yaml.MarkedYAMLError) -> str:
     if "\\t" in str(error.problem):
         return "YAML is indented by spaces, not tabs."
-    if "mapping values are not allowed" in str(error.problem):
-        return "Look for a missing space, quote or indentation on this line or the one before."
-    return ""
+    return "Look for a missing bracket, quote, space or indentation on this line or the one before."

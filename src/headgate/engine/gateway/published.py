@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from headgate.core.digest import canonical_json
-from headgate.core.files import write_atomic
+from headgate.core.files import write_atomic, writing
 from headgate.engine.gateway.admin import Admin
 from headgate.errors import Unavailable
 
@@ -49,7 +49,8 @@ class Published:
             return
         version = max(self._version + 1, time.time_ns() // 1_000_000)
         document = {"version_info": str(version), "type_url": self._kind, "resources": list(resources)}
-        write_atomic(self._path, json.dumps(document).encode(), mode=0o600)
+        with writing(self._path):
+            write_atomic(self._path, json.dumps(document).encode(), mode=0o600)
         self._version, self.resources = version, resources
 
     def publish(self, resources: Resources, seconds: float) -> None:

@@ -1,0 +1,1 @@
+"""Measurements in ratios, each of one run on one machine; `make bench` runs them."""
