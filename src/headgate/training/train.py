@@ -12,6 +12,7 @@ import sklearn
 import xgboost
 
 import headgate
+from headgate.core.digest import digest_json
 from headgate.core.progress import Progress, silent
 from headgate.data.git import commit_of
 from headgate.data.load import Division, divide, load
@@ -71,6 +72,7 @@ def _record(
         spec_sha256=spec.digest,
         data_source=spec.data.source,
         data_sha256=table.sha256,
+        held_out_sha256=digest_json([table.sha256, division.test.tolist()]),
         rows_train=len(division.train),
         rows_test=len(division.test),
         recipe=spec.train.recipe,
