@@ -6,6 +6,7 @@ traceback in a file. With --json the error is a JSON document on stdout, so that
 """
 
 import errno
+import io
 import os
 import sys
 from pathlib import Path
@@ -23,6 +24,8 @@ READER_GONE = 141
 def main() -> None:
     """Run the command line and leave with its exit code."""
     _open_closed_streams()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a label may have letters that the locale has not
+        sys.stdout.reconfigure(errors="backslashreplace")
     code = 0
     try:
         code = run(sys.argv[1:])
@@ -42,9 +45,9 @@ def main() -> None:
 def _open_closed_streams() -> None:
     """Where a stream was closed (`>&-`) Python has None. In this order each gets its own number back: a file that took
     the number of a closed stdout would receive what is printed."""
-    sys.stdin = sys.stdin or Path(os.devnull).open()
-    sys.stdout = sys.stdout or Path(os.devnull).open("w")
-    sys.stderr = sys.stderr or Path(os.devnull).open("w")
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def run(args: list[str], group: click.Group | None = None) -> int:
@@ -123,7 +126,7 @@ def _save_traceback(error: Exception) -> Path:
     logs = Home.default().logs
     folder = logs if logs.is_dir() and os.access(logs, os.W_OK) else None
     fd, name = tempfile.mkstemp(prefix="headgate-crash-", suffix=".txt", dir=folder)
-    with os.fdopen(fd, "w") as file:
+    with os.fdopen(fd, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(f"headgate {' '.join(sys.argv[1:])}\n\n{text}")
     return Path(name)
 

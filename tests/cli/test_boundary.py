@@ -89,6 +89,17 @@ def test_a_closed_stream_is_no_error(closed: str, code: int) -> None:
     assert b"Traceback" not in ran.stderr
 
 
+def test_letters_that_the_locale_has_not_are_escaped(tmp_path: Path) -> None:
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", ""), "PYTHONIOENCODING": "latin-1"}
+    for args in (["invoke", "日本"], ["invoke", "日本", "--json"]):
+        ran = subprocess.run(
+            [sys.executable, "-m", "headgate", *args, "-C", str(tmp_path)], env=env, capture_output=True, check=False
+        )
+        assert ran.returncode == 2
+        assert b"not JSON" in ran.stdout + ran.stderr
+    assert json.loads(ran.stdout.decode("latin-1"))
+
+
 def test_a_closed_stdin_is_empty() -> None:
     ran = subprocess.run(
         ["sh", "-c", '"$0" -m headgate invoke nowhere - <&-', sys.executable], capture_output=True, check=False

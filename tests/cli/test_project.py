@@ -1,5 +1,6 @@
 """Which project a command works on, and which environment."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,13 @@ def test_init_writes_a_project_once(headgate: Run, project: Path) -> None:
     ran = headgate("init", "iris", str(project))
     assert ran.returncode == 5
     assert "not empty" in ran.stderr
+
+
+def test_the_next_step_can_be_pasted_whatever_the_folder_is_called(headgate: Run, tmp_path: Path) -> None:
+    ran = headgate("init", "iris", str(tmp_path / "it's a folder"))
+    shown = ran.stdout.splitlines()[-1].removeprefix("Next: ").partition(" && ")[0]
+    moved = subprocess.run(["sh", "-c", f"{shown} && pwd"], capture_output=True, text=True, check=True)
+    assert moved.stdout == f"{tmp_path}/it's a folder\n"
 
 
 def test_an_unknown_template_is_told_with_the_nearest(headgate: Run) -> None:

@@ -1,5 +1,6 @@
 """`headgate init`."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -21,5 +22,5 @@ def command(call: Call, *, name: str, folder: Path) -> None:
     call.out.show(
         {"template": name, "folder": str(folder.absolute()), "files": [str(file) for file in files]},
         *(f"wrote {file}" for file in files),
-        f"Next: cd {folder} && headgate train",
+        f"Next: cd {shlex.quote(str(folder))} && headgate train",
     )

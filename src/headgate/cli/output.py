@@ -43,7 +43,8 @@ class Output:
         if self.as_json:
             import json
 
-            click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+            ascii_only = sys.stdout.encoding.lower() != "utf-8"
+            click.echo(json.dumps(document, indent=2, ensure_ascii=ascii_only, default=str))
             return
         for part in parts:
             if isinstance(part, Table):
@@ -106,7 +107,9 @@ def _draw(table: Table) -> None:
         from rich.table import Table as RichTable
         from rich.text import Text
 
-        drawn = RichTable(*table.columns, title=table.title or None, title_justify="left", box=box.SIMPLE_HEAD)
+        drawn = RichTable(title=table.title or None, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
+        for column in table.columns:
+            drawn.add_column(column, overflow="fold")  # a name that is cut off cannot be copied
         for row in table.rows:
             drawn.add_row(*(Text(cell) for cell in row))
         Console().print(drawn)
