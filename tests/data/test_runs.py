@@ -9,7 +9,7 @@ from headgate.core.digest import sha256
 from headgate.data.packages import PackageRecord, Packages
 from headgate.data.runs import MODEL_NAME, RECORD_NAME, VALIDATION_NAME, Record, Run, Runs
 from headgate.data.validation import Validation
-from headgate.errors import InvalidInput, NotFound, Refused
+from headgate.errors import InvalidInput, NotFound, Refused, Unavailable
 
 RECORD = Record(
     project="iris",
@@ -67,6 +67,18 @@ def test_the_run_that_was_made_last_is_the_newest_whatever_the_clock_says(tmp_pa
     assert Runs(tmp_path).latest() == back
     assert back.record.created == "2026-11-20T15:00:00+00:00"
     assert Runs(tmp_path).list() == [ahead, back]
+
+
+@pytest.mark.parametrize("kind", ["file", "dangling", "loop"])
+def test_a_store_that_is_no_folder_is_told_before_the_training(tmp_path: Path, kind: str) -> None:
+    store = tmp_path / ".headgate"
+    Runs(store).check_writable()
+    if kind == "file":
+        store.touch()
+    else:
+        store.symlink_to(store if kind == "loop" else tmp_path / "nowhere")
+    with pytest.raises(Unavailable, match="is no folder"):
+        Runs(store).check_writable()
 
 
 def test_a_file_among_the_runs_is_none(tmp_path: Path) -> None:

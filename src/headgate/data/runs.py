@@ -11,6 +11,7 @@ read: a run that was touched by hand is neither judged nor packaged.
 """
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -21,7 +22,7 @@ from typing import Any
 from headgate.core.digest import canonical_json, sha256
 from headgate.core.schema import Task
 from headgate.data.whole import appearing
-from headgate.errors import InvalidInput, NotFound
+from headgate.errors import InvalidInput, NotFound, Unavailable
 
 RECORD_NAME = "run.json"
 MODEL_NAME = "model.ubj"
@@ -87,6 +88,16 @@ class Runs:
     def __init__(self, store: Path) -> None:
         self.folder = store / "runs"
 
+    def check_writable(self) -> None:
+        """Raises Unavailable where no run could be kept: better told before a long training than after it."""
+        place = next(folder for folder in (self.folder, *self.folder.parents) if os.path.lexists(folder))
+        if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+            why = "may not be written to" if place.is_dir() else "is no folder"
+            raise Unavailable(
+                f"{self.folder} cannot be written: {place} {why}.",
+                hint="Look at who owns it (`ls -ld`), or name another folder under store in headgate.yaml.",
+            )
+
     def save(self, record: Record, model: bytes, validation: bytes) -> Run:
         """Keep a run; durable when this returns."""
         contents = {MODEL_NAME: model, VALIDATION_NAME: validation}
@@ -131,7 +142,8 @@ class Runs:
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise InvalidInput(f"{path} cannot be read: {error.strerror}.", hint="Train again.") from None
+            hint = "Look at who may read it, or train again."
+            raise InvalidInput(f"{path} cannot be read: {error.strerror}.", hint=hint) from None
         if sha256(content)[:8] != identity[-8:]:
             raise InvalidInput(f"{path} is damaged, or was changed after training.", hint="Train again.")
         try:

@@ -28,8 +28,10 @@ from headgate.training.metrics import score_classes, score_values
 def train(project: Project, *, progress: Progress = silent, now: datetime | None = None) -> Run:
     """Train as the project's spec says and keep the run in its store.
 
-    `now` is the time of the run (aware; the present by default). Raises NotFound or InvalidInput for the data.
+    `now` is the time of the run (aware; the present by default). Raises NotFound or InvalidInput for the data, and
+    Unavailable where the store cannot be written to.
     """
+    Runs(project.store).check_writable()
     progress("reading", None)
     table = load(project)
     division = divide(project, table)
