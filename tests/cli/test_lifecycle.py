@@ -215,6 +215,32 @@ def test_a_killed_supervisor_and_engine_come_back_with_the_next_command(shell: S
     assert after["gateway"] == before["gateway"]
 
 
+HEAVY = {"boto3", "s3transfer", "numpy", "sklearn", "xgboost", "onnx", "onnxruntime", "rich", "headgate.serving"}
+NO_PROJECT = {"pydantic", "yaml", "obstore", "headgate.spec", "headgate.data"}
+
+
+@pytest.mark.parametrize(
+    ("args", "never"),
+    [
+        (["status"], HEAVY | NO_PROJECT),
+        (["env"], HEAVY | NO_PROJECT | {"botocore"}),
+        (["invoke", "iris-production", ROW], HEAVY | NO_PROJECT),
+        (["invoke", ROW], HEAVY | {"obstore"}),
+        (["logs"], HEAVY | {"obstore", "botocore"}),
+        (["approve", "1"], HEAVY | {"obstore"}),
+        (["register"], HEAVY),
+        (["deploy", "--dry-run"], HEAVY),
+    ],
+)
+def test_commands_that_call_the_api_import_nothing_heavy(shell: Shell, args: list[str], never: set[str]) -> None:
+    script = "import sys\nfrom headgate.__main__ import run\nrun(sys.argv[1:])\nprint(*sys.modules, file=sys.stderr)"
+    cwd, env = shell.project, shell.environment
+    ran = subprocess.run(
+        [sys.executable, "-c", script, *args], cwd=cwd, env=env, capture_output=True, text=True, check=True
+    )
+    assert never & set(ran.stderr.split()) == set()
+
+
 def test_commands_that_call_the_api_are_quick(shell: Shell) -> None:
     shell.run("status")
     took = []

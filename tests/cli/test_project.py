@@ -1,6 +1,7 @@
 """Which project a command works on, and which environment."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,13 @@ def test_no_project_anywhere(headgate: Run) -> None:
     assert "There is no headgate.yaml in" in ran.stderr
     assert "any folder above it" in ran.stderr
     assert "hint: Go to the project's folder, pass -C DIR" in ran.stderr
+
+
+def test_a_folder_that_was_deleted_is_told(tmp_path: Path) -> None:
+    script = f'mkdir gone && cd gone && rmdir ../gone && exec "{sys.executable}" -m headgate check'
+    ran = subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.returncode == 3
+    assert "was deleted" in ran.stderr
 
 
 def test_the_project_is_found_from_a_folder_inside_it(headgate: Run, project: Path) -> None:

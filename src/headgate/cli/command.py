@@ -34,7 +34,10 @@ class Call:
 
         if self.folder:
             return load(self.folder)
-        here = Path.cwd()
+        try:
+            here = Path.cwd()
+        except FileNotFoundError:
+            raise NotFound("The folder you are in was deleted.", hint="Go to another one, or pass -C DIR.") from None
         for folder in (here, *here.parents):
             if (folder / FILE_NAME).is_file():
                 return load(folder)
