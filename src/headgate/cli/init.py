@@ -8,7 +8,7 @@ import click
 from headgate.cli.command import Call, Command
 
 
-@click.command(cls=Command, example="headgate init iris my-iris\ncd my-iris && headgate train")
+@click.command(cls=Command, project=False, example="headgate init iris my-iris\ncd my-iris && headgate train")
 @click.argument("name")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 def command(call: Call, *, name: str, folder: Path) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from headgate.hosting.session import Connection
 
 
-@click.command(cls=Command, example="headgate status\nheadgate status --json")
+@click.command(cls=Command, project=False, example="headgate status\nheadgate status --json")
 def command(call: Call) -> None:
     """Show the engine and its endpoints.
 
