@@ -170,6 +170,36 @@ def test_a_package_changed_by_hand_is_neither_asked_nor_registered(shell: Shell)
     assert path.read_bytes() == sound
 
 
+def test_a_run_that_cannot_be_read_does_not_undo_a_deployment(shell: Shell) -> None:
+    number = shell.json("register")["version"]
+    shell.run("approve", str(number))
+    sound = {path: path.read_bytes() for path in shell.project.glob(".headgate/runs/*/run.json")}
+    for path, content in sound.items():
+        path.write_bytes(content[:-1])
+    said = shell.run("deploy").stdout
+    for path, content in sound.items():
+        path.write_bytes(content)
+    assert "Nothing was asked, for no row of its run can be read" in said
+
+
+def test_an_interrupted_deployment_says_that_it_goes_on(shell: Shell) -> None:
+    if shell.json("down")["deleted"]:
+        assert shell.json("status")["endpoints"] == []
+    with subprocess.Popen(
+        [sys.executable, "-m", "headgate", "deploy"],
+        cwd=shell.project, env=shell.environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if "Creating" in line:
+                process.send_signal(signal.SIGINT)
+    assert process.returncode == 130
+    assert "goes on" in "".join(said)
+    assert shell.json("deploy")["change"] == "none"
+
+
 def test_what_hooks_print_and_raise(shell: Shell) -> None:
     spec = shell.project / "headgate.yaml"
     before = spec.read_text()

@@ -44,7 +44,7 @@ def command(call: Call, *, number: int | None, environment: str | None, dry_run:
         already = f"{place.endpoint} runs version {version.number} already"
         call.out.show(_document(planned, dry_run=True), *([f"would {step}" for step in planned.steps] or [already]))
         return
-    with call.out.progress(f"deploy {place.endpoint}") as progress:
+    with call.out.goes_on_when_interrupted(), call.out.progress(f"deploy {place.endpoint}") as progress:
         endpoints.settle(place.endpoint, progress)  # a deployment that was cut short may still be under way
         deployment = plan(endpoints, version, place)
         state = carry_out(endpoints, deployment, progress)

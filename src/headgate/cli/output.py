@@ -62,6 +62,15 @@ class Output:
         click.echo(message, err=True)
 
     @contextmanager
+    def goes_on_when_interrupted(self) -> Iterator[None]:
+        """For what the engine carries out: Ctrl-C ends our waiting, and must not be taken for an undoing."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.say("What the engine was asked for goes on. `headgate status` shows it; the same command waits again.")
+            raise
+
+    @contextmanager
     def progress(self, label: str) -> Iterator[Progress]:
         """Work that may take longer than two seconds: a live line on a terminal, else one line for each new step."""
         if not sys.stderr.isatty():
@@ -107,7 +116,9 @@ def _draw(table: Table) -> None:
         from rich.table import Table as RichTable
         from rich.text import Text
 
-        drawn = RichTable(title=table.title or None, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
+        drawn = RichTable(title=table.title or None, title_justify="left", box=box.SIMPLE_HEAD)
+        drawn.show_edge = drawn.pad_edge = False
+        drawn.padding = (0, 1, 0, 0)
         for column in table.columns:
             drawn.add_column(column, overflow="fold")  # a name that is cut off cannot be copied
         for row in table.rows:

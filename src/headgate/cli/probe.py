@@ -28,9 +28,12 @@ def probe(project: "Project", version: ModelVersion, connection: "Connection", e
     """
     from headgate.hosting.runtime import Runtime
 
-    body = _row(project, version)
-    if body is None:
+    try:
+        body = _row(project, version)
+    except NotFound:
         return Probed(None, "No row of its run is in this store: nothing was asked.")
+    except InvalidInput as error:  # the deployment is done all the same
+        return Probed(None, f"Nothing was asked, for no row of its run can be read: {error.message}")
     try:
         answer = Runtime(connection).invoke(endpoint, body).body.decode(errors="replace").strip()
         return Probed(answer, f"A held-out row was answered: {answer}")
@@ -44,14 +47,11 @@ def probe(project: "Project", version: ModelVersion, connection: "Connection", e
         ) from error
 
 
-def _row(project: "Project", version: ModelVersion) -> bytes | None:
+def _row(project: "Project", version: ModelVersion) -> bytes:
     from headgate.data.runs import VALIDATION_NAME, Runs
     from headgate.data.validation import Validation
 
-    try:
-        run = Runs(project.store).load(version.metadata.get("run.id", ""))
-    except NotFound:
-        return None
+    run = Runs(project.store).load(version.metadata.get("run.id", ""))
     first = Validation.from_bytes(run.read(VALIDATION_NAME)).X[0].tolist()
     values = [None if math.isnan(value) else value for value in first]
     return json.dumps(dict(zip(run.record.features, values, strict=True))).encode()

@@ -34,7 +34,12 @@ def command(call: Call) -> None:
     ]
     table = Table(("endpoint", "status", "config", "variant", "weight", "instances"), _rows(endpoints))
     document = {"engine": engine, "endpoints": [asdict(endpoint) for endpoint in endpoints]}
-    reasons = [f"{endpoint.name}: {endpoint.failure_reason}" for endpoint in endpoints if endpoint.failure_reason]
+    reasons = [
+        f"{endpoint.name}: {'' if endpoint.status == 'Failed' else 'the last change was undone: '}"
+        f"{endpoint.failure_reason}"
+        for endpoint in endpoints
+        if endpoint.failure_reason
+    ]
     call.out.show(document, *lines, *(("", table) if endpoints else ()), *reasons)
     if not engine["running"]:
         raise click.exceptions.Exit(Unavailable.exit_code)
