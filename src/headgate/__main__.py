@@ -6,6 +6,7 @@ traceback in a file. With --json the error is a JSON document on stdout, so that
 """
 
 import errno
+import io
 import os
 import sys
 from pathlib import Path
@@ -16,11 +17,16 @@ from headgate.errors import HeadgateError, NotFound, Refused, Unavailable
 
 BUG = 70
 INTERRUPTED = 130
+READER_GONE = 141
+"""What a shell shows for a program that SIGPIPE ended; 1 would say that a gate failed."""
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    code = Unavailable.exit_code
+    _open_closed_streams()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a label may have letters that the locale has not
+        sys.stdout.reconfigure(errors="backslashreplace")
+    code = 0
     try:
         code = run(sys.argv[1:])
         sys.stdout.flush()
@@ -28,10 +34,20 @@ def main() -> None:
         # The reader of stdout has gone (`| head`), or its disk is full. What is left in the buffer goes nowhere, or
         # Python would complain about it once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
+        if isinstance(error, BrokenPipeError):
+            code = code or READER_GONE
+        else:
             code = code or Unavailable.exit_code
             click.echo(f"error: The result cannot be written: {error.strerror}.", err=True)
     sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """Where a stream was closed (`>&-`) Python has None. In this order each gets its own number back: a file that took
+    the number of a closed stdout would receive what is printed."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def run(args: list[str], group: click.Group | None = None) -> int:
@@ -48,6 +64,8 @@ def run(args: list[str], group: click.Group | None = None) -> int:
         return _report(as_json, type(error).__name__, error.message, error.hint, error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         return _report(as_json, "Interrupted", "Interrupted.", "", INTERRUPTED)
+    except SystemExit:  # called as we call it, Click ends a process only where the reader of its output has gone
+        return READER_GONE
     except Exception as error:  # noqa: BLE001 - the outermost boundary
         known = _explain(error) if isinstance(error, OSError) else None
         if known:
@@ -108,7 +126,7 @@ def _save_traceback(error: Exception) -> Path:
     logs = Home.default().logs
     folder = logs if logs.is_dir() and os.access(logs, os.W_OK) else None
     fd, name = tempfile.mkstemp(prefix="headgate-crash-", suffix=".txt", dir=folder)
-    with os.fdopen(fd, "w") as file:
+    with os.fdopen(fd, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(f"headgate {' '.join(sys.argv[1:])}\n\n{text}")
     return Path(name)
 

@@ -42,7 +42,7 @@ def test_every_command_explains_itself(name: str) -> None:
     command = app.get_command(click.Context(app), name)
     assert isinstance(command, Command)
     assert command.name is not None
-    context = click.Context(command, info_name=f"headgate {name}")
+    context = click.Context(command, info_name=f"headgate {name}", help_option_names=["-h", "--help"])
     text = command.get_help(context)
     summary = next(commands[name] for commands in SECTIONS.values() if name in commands)
     assert summary in text
@@ -68,6 +68,11 @@ def test_wrong_use_is_answered_with_the_nearest_right_one(headgate: Run, args: l
     assert said in ran.stderr
     assert "--help" in ran.stderr
     assert not ran.stdout
+
+
+def test_only_commands_that_work_on_a_project_take_its_folder(headgate: Run) -> None:
+    takers = {name for name in NAMES if "--project" in headgate(name, "--help").stdout}
+    assert takers == set(NAMES) - {"up", "status", "env", "init"}
 
 
 def test_version(headgate: Run) -> None:

@@ -67,14 +67,45 @@ def test_a_bug_is_one_line_and_a_traceback_in_a_file(
     assert "Traceback" in saved.read_text()
 
 
-def test_a_reader_that_has_gone_is_no_error() -> None:
+@pytest.mark.parametrize("args", [["--help"], ["env", "--json"], ["logs", "--help"]])
+def test_a_reader_that_has_gone_is_told_as_a_shell_tells_it(args: list[str]) -> None:
+    environment = {**os.environ, "HEADGATE_HOME": "/nonexistent"}
     with subprocess.Popen(
-        [sys.executable, "-m", "headgate", "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "headgate", *args], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         process.stdout.close()
         assert process.stderr is not None
-        assert process.stderr.read() == ""
+        assert process.stderr.read() == b""
+    assert process.returncode == 141  # and not 1, "a gate failed"
+
+
+@pytest.mark.parametrize(("closed", "code"), [(">&-", 0), ("<&-", 0), ("2>&-", 0), ("<&- >&- 2>&-", 0)])
+def test_a_closed_stream_is_no_error(closed: str, code: int) -> None:
+    ran = subprocess.run(
+        ["sh", "-c", f'"$0" -m headgate --version {closed}', sys.executable], capture_output=True, check=False
+    )
+    assert ran.returncode == code
+    assert b"Traceback" not in ran.stderr
+
+
+def test_letters_that_the_locale_has_not_are_escaped(tmp_path: Path) -> None:
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", ""), "PYTHONIOENCODING": "latin-1"}
+    for args in (["invoke", "日本"], ["invoke", "日本", "--json"]):
+        ran = subprocess.run(
+            [sys.executable, "-m", "headgate", *args, "-C", str(tmp_path)], env=env, capture_output=True, check=False
+        )
+        assert ran.returncode == 2
+        assert b"not JSON" in ran.stdout + ran.stderr
+    assert json.loads(ran.stdout.decode("latin-1"))
+
+
+def test_a_closed_stdin_is_empty() -> None:
+    ran = subprocess.run(
+        ["sh", "-c", '"$0" -m headgate invoke nowhere - <&-', sys.executable], capture_output=True, check=False
+    )
+    assert ran.returncode == 2
+    assert b"The input is not JSON" in ran.stderr
 
 
 @pytest.mark.parametrize("args", [["--help"], ["env", "--json"]])

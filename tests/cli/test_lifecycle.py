@@ -90,6 +90,7 @@ def test_from_a_package_to_an_endpoint_and_on_to_the_next_version(shell: Shell) 
     assert "is PendingManualApproval" in shell.run("deploy", "--version", "1", code=5).stderr
     assert "would become Approved" in shell.run("approve", "1", "--dry-run").stdout
     assert shell.json("approve", "1", "--reason", "first light")["status"] == "Approved"
+    assert "is Approved already" in shell.run("approve", "1").stdout
 
     # Then it is deployed as planned, and answers what the package answers without a server.
     plan = shell.json("deploy", "--dry-run")
@@ -127,6 +128,107 @@ def test_from_a_package_to_an_endpoint_and_on_to_the_next_version(shell: Shell) 
     assert "has no endpoints" in shell.run("down").stdout
 
 
+def test_a_champion_of_other_rows_or_of_another_registry_is_told_as_such(shell: Shell) -> None:
+    spec = shell.project / "headgate.yaml"
+    before = spec.read_text()
+    spec.write_text(before.replace("test: 0.4", "test: 0.3"))
+    shell.run("train")
+    assert "measured on other held-out rows" in shell.json("check")["rows"][-1]["explanation"]
+    spec.write_text(before.replace("project: iris", "project: tulips"))
+    assert "this engine's registry does not have it" in shell.json("check")["champion"]
+    spec.write_text(before)
+    shell.run("train")
+    assert "other held-out rows" not in shell.json("check")["rows"][-1]["explanation"]
+
+
+def test_an_archive_that_the_engine_lost_is_told_before_anything_changes_and_put_back(shell: Shell) -> None:
+    shell.run("package")
+    made = shell.json("register")
+    shell.run("approve", str(made["version"]))
+    [archive] = (shell.project.parent / "home" / "store").rglob(f"{made['package']}/model.tar.gz")
+    sound = archive.read_bytes()
+    endpoints = shell.json("status")["endpoints"]
+    archive.write_bytes(sound[:-1])
+    assert "is damaged" in shell.run("deploy", "--version", str(made["version"]), code=2).stderr
+    archive.unlink()
+    gone = shell.run("deploy", "--version", str(made["version"]), code=3).stderr
+    assert "is gone" in gone
+    assert "headgate register" in gone
+    assert shell.json("status")["endpoints"] == endpoints
+    assert shell.json("register")["created"] is False
+    assert archive.read_bytes() == sound
+    shell.run("deploy", "--version", str(made["version"]), "--dry-run")
+
+
+def test_a_package_changed_by_hand_is_neither_asked_nor_registered(shell: Shell) -> None:
+    path = Path(shell.json("package")["path"])
+    sound = path.read_bytes()
+    path.write_bytes(sound[:-1] + b"!")
+    for command in (["predict", ROW], ["register"]):
+        assert "changed after packaging" in shell.run(*command, code=2).stderr
+    shell.run("package")
+    assert path.read_bytes() == sound
+
+
+def test_a_run_that_cannot_be_read_does_not_undo_a_deployment(shell: Shell) -> None:
+    number = shell.json("register")["version"]
+    shell.run("approve", str(number))
+    sound = {path: path.read_bytes() for path in shell.project.glob(".headgate/runs/*/run.json")}
+    for path, content in sound.items():
+        path.write_bytes(content[:-1])
+    said = shell.run("deploy").stdout
+    for path, content in sound.items():
+        path.write_bytes(content)
+    assert "Nothing was asked, for no row of its run can be read" in said
+
+
+def test_an_interrupted_deployment_says_that_it_goes_on(shell: Shell) -> None:
+    if shell.json("down")["deleted"]:
+        assert shell.json("status")["endpoints"] == []
+    with subprocess.Popen(
+        [sys.executable, "-m", "headgate", "deploy"],
+        cwd=shell.project, env=shell.environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if "Creating" in line:
+                process.send_signal(signal.SIGINT)
+    assert process.returncode == 130
+    assert "goes on" in "".join(said)
+    assert shell.json("deploy")["change"] == "none"
+
+
+def test_what_hooks_print_and_raise(shell: Shell) -> None:
+    spec = shell.project / "headgate.yaml"
+    before = spec.read_text()
+    spec.write_text(before + "package: {code: hooks}\n")
+    hooks = shell.project / "hooks" / "inference.py"
+    hooks.parent.mkdir()
+    hooks.write_text(
+        "import os\nfrom headgate.errors import InvalidInput\n"
+        "def model_fn(model_dir):\n    print('loading')\n    os.system('echo outside')\n    return 1\n"
+        "def input_fn(body, content_type):\n    if 'words' not in body:\n        raise InvalidInput('No words.')\n"
+        "    return body\n"
+        "def predict_fn(data, model):\n    return {'sum': len(data) / data.count('x')}\n"
+    )
+    shell.run("package")
+    assert shell.json("predict", '"words x"')["prediction"] == {"sum": 9}
+    asked = shell.run("predict", '"words x"')
+    assert asked.stdout == '{"sum":9.0}\n'
+    assert {"loading", "outside"} <= set(asked.stderr.splitlines())
+    failed = shell.json("predict", '"words"', code=4)["error"]
+    assert failed["message"] == "The model failed: ZeroDivisionError: division by zero"
+
+    number = shell.json("register")["version"]
+    shell.run("approve", str(number))
+    said = shell.run("deploy", "--version", str(number)).stdout
+    assert "not what its hooks take" in said
+    assert "No words." in said
+    spec.write_text(before)
+
+
 def test_what_goes_wrong_is_told(shell: Shell) -> None:
     assert "not found" in shell.run("invoke", "no-such-endpoint", ROW, code=3).stderr.lower()
     assert "has no version 99" in shell.run("approve", "99", code=3).stderr
@@ -141,6 +243,32 @@ def test_a_killed_supervisor_and_engine_come_back_with_the_next_command(shell: S
     assert after["running"]
     assert after["supervisor"] not in (None, before["supervisor"])
     assert after["gateway"] == before["gateway"]
+
+
+HEAVY = {"boto3", "s3transfer", "numpy", "sklearn", "xgboost", "onnx", "onnxruntime", "rich", "headgate.serving"}
+NO_PROJECT = {"pydantic", "yaml", "obstore", "headgate.spec", "headgate.data"}
+
+
+@pytest.mark.parametrize(
+    ("args", "never"),
+    [
+        (["status"], HEAVY | NO_PROJECT),
+        (["env"], HEAVY | NO_PROJECT | {"botocore"}),
+        (["invoke", "iris-production", ROW], HEAVY | NO_PROJECT),
+        (["invoke", ROW], HEAVY | {"obstore"}),
+        (["logs"], HEAVY | {"obstore", "botocore"}),
+        (["approve", "1"], HEAVY | {"obstore"}),
+        (["register"], HEAVY),
+        (["deploy", "--dry-run"], HEAVY),
+    ],
+)
+def test_commands_that_call_the_api_import_nothing_heavy(shell: Shell, args: list[str], never: set[str]) -> None:
+    script = "import sys\nfrom headgate.__main__ import run\nrun(sys.argv[1:])\nprint(*sys.modules, file=sys.stderr)"
+    cwd, env = shell.project, shell.environment
+    ran = subprocess.run(
+        [sys.executable, "-c", script, *args], cwd=cwd, env=env, capture_output=True, text=True, check=True
+    )
+    assert never & set(ran.stderr.split()) == set()
 
 
 def test_commands_that_call_the_api_are_quick(shell: Shell) -> None:

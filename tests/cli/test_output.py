@@ -75,7 +75,15 @@ def test_a_terminal_gets_a_drawn_table_and_a_live_line() -> None:
     assert "─" in written
     assert "[red]x[/red]" in written
     assert "\x1b[" in written
+    assert "\r\n\r\n" not in written  # no blank lines around it
     assert "saving" in written
+
+
+def test_nothing_is_cut_off_where_the_terminal_is_narrow() -> None:
+    script = DRAW.replace('"accuracy"', '"' + "iris-production-v1-4e803f1a" * 4 + '"')
+    written = on_terminal(script, NO_COLOR="1")
+    assert "…" not in written
+    assert "".join(written.replace("value", "").split()).count("4e803f1a") == 4
 
 
 def test_no_color_is_honoured() -> None:

@@ -1,5 +1,7 @@
 """Which project a command works on, and which environment."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,13 @@ def test_init_writes_a_project_once(headgate: Run, project: Path) -> None:
     assert "not empty" in ran.stderr
 
 
+def test_the_next_step_can_be_pasted_whatever_the_folder_is_called(headgate: Run, tmp_path: Path) -> None:
+    ran = headgate("init", "iris", str(tmp_path / "it's a folder"))
+    shown = ran.stdout.splitlines()[-1].removeprefix("Next: ").partition(" && ")[0]
+    moved = subprocess.run(["sh", "-c", f"{shown} && pwd"], capture_output=True, text=True, check=True)
+    assert moved.stdout == f"{tmp_path}/it's a folder\n"
+
+
 def test_an_unknown_template_is_told_with_the_nearest(headgate: Run) -> None:
     ran = headgate("init", "irs", "x")
     assert ran.returncode == 3
@@ -34,6 +43,13 @@ def test_no_project_anywhere(headgate: Run) -> None:
     assert "There is no headgate.yaml in" in ran.stderr
     assert "any folder above it" in ran.stderr
     assert "hint: Go to the project's folder, pass -C DIR" in ran.stderr
+
+
+def test_a_folder_that_was_deleted_is_told(tmp_path: Path) -> None:
+    script = f'mkdir gone && cd gone && rmdir ../gone && exec "{sys.executable}" -m headgate check'
+    ran = subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.returncode == 3
+    assert "was deleted" in ran.stderr
 
 
 def test_the_project_is_found_from_a_folder_inside_it(headgate: Run, project: Path) -> None:

@@ -76,6 +76,13 @@ def test_without_a_champion_the_comparison_passes_and_says_why() -> None:
     assert only(check({}, CHAMPION, None)).verdict == "error"
 
 
+def test_a_champion_measured_on_other_rows_is_compared_and_the_rows_are_told() -> None:
+    row = only(check({"f1_macro": 0.9}, CHAMPION, {"f1_macro": 0.95}, same_rows=False))
+    assert row.verdict == only(check({"f1_macro": 0.9}, CHAMPION, {"f1_macro": 0.95})).verdict
+    assert "measured on other held-out rows" in row.explanation
+    assert "other held-out rows" not in only(check({"f1_macro": 0.9}, CHAMPION, None, same_rows=False)).explanation
+
+
 def test_one_fail_settles_it_and_nothing_at_all_settles_nothing() -> None:
     gates = Gates.model_validate({"accuracy": {"min": 0.5}, "f1_macro": {"min": 0.5}, "log_loss": {"max": 1}})
     assert check({"accuracy": 1.0, "f1_macro": 1.0, "log_loss": 0.1}, gates, None).passed

@@ -66,7 +66,7 @@ def test_every_problem_is_reported_at_once_with_path_expectation_and_remedy() ->
         "train/params/max_depth: should be a whole number, got 3.5",
         "train/params/learning_rate: should be a finite number, got NaN",
         "train/params/subsample: should be at most 1, got 2",
-        "gates/accuracy: should be a mapping of keys, got 3",
+        "gates/accuracy: should be a mapping of keys (min), got 3",
         "gates/f1_macro/min: is required. The smallest value that passes, between 0 and 1.",
         "gates/f1_macro/max: unknown key, known here: min",
         'gates/champion/metric: should be one of accuracy, f1_macro, log_loss, rmse, mae, mse, r2, got "f1"',
@@ -98,6 +98,26 @@ def test_keys_that_do_not_fit_one_another() -> None:
         "gates/f1_macro: not a metric of regression; it has rmse, mae, mse, r2",
         "gates/champion/metric: accuracy is not a metric of regression; it has rmse, mae, mse, r2",
     ]
+
+
+def test_a_key_without_a_value_is_no_default() -> None:
+    text = """
+        project:
+        task: regression
+        data: {source: a.csv, target: 1, features: [a, ]}
+        gates: {rmse: , champion: {metric: }}
+        environments:
+          production:
+    """
+    assert list(problems(text)) == [
+        "data/target: should be text; put it in quotes, got 1",
+        "project: has no value; give it one, or leave the key out",
+        "gates/rmse: has no value; give it one, or leave the key out",
+        "gates/champion/metric: has no value; give it one, or leave the key out",
+        "environments/production: has no value; write {} for the defaults",
+    ]
+    nothing = SMALLEST.decode() + "package: {code: }\ntrain:\n"
+    assert [line.partition(":")[0] for line in problems(nothing)] == ["package/code", "train"]
 
 
 def test_required_keys_say_what_they_are_for() -> None:

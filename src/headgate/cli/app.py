@@ -44,6 +44,7 @@ Exit codes:
   6   an optional part is not installed
   70  a bug in Headgate; the traceback is saved
   130 interrupted
+  141 the reader of the output has gone
 """
 
 

@@ -15,7 +15,9 @@ def decide(call: Call, number: int, status: ApprovalStatus, reason: str, *, dry_
         raise UsageError(f"The reason has {len(reason)} characters; {REASON_LIMIT} is the limit.")
     registry = Registry(call.connect())
     before = registry.version(call.project.name, number)
-    after = before if dry_run else registry.set_status(before, status, reason)
+    already = before.status == status
+    nothing_new = already and not reason  # an empty reason would erase the one that is kept
+    after = before if dry_run or nothing_new else registry.set_status(before, status, reason)
     document = {
         "project": before.project,
         "version": number,
@@ -26,4 +28,6 @@ def decide(call: Call, number: int, status: ApprovalStatus, reason: str, *, dry_
         "dry_run": dry_run,
     }
     would = "would become" if dry_run else "is now"
-    call.out.show(document, f"Version {number} of {before.project} was {before.status} and {would} {status}.")
+    said = f"is {status} already" if already else f"was {before.status} and {would} {status}"
+    next_step = () if status == "Rejected" or dry_run else ("Next: headgate deploy",)
+    call.out.show(document, f"Version {number} of {before.project} {said}.", *next_step)

@@ -8,6 +8,7 @@ import click
 
 from headgate.cli.command import Call, Command
 from headgate.cli.output import Table, number
+from headgate.core.versions import HELD_OUT
 from headgate.errors import GateFailed, Unavailable
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ class Champion:
 
     name: str
     metrics: Mapping[str, float] | None
+    held_out: str = ""
+    """Which rows its metrics were measured on; empty where that is not known."""
 
 
 @click.command(cls=Command, example="headgate check && headgate package\nheadgate check --json")
@@ -27,7 +30,8 @@ def command(call: Call) -> None:
     """Test the newest run against the gates.
 
     The candidate is always the newest run. The champion is the newest Approved version in the registry; while no engine
-    runs, the version that was registered last. Exits with 1 unless every gate passes.
+    runs, the version that was registered last. Where it was measured on other held-out rows, the comparison says so.
+    Exits with 1 unless every gate passes.
     """
     from headgate.data.runs import Runs
     from headgate.evaluation import check
@@ -35,7 +39,8 @@ def command(call: Call) -> None:
     project = call.project
     run = Runs(project.store).latest()
     champion = _champion(call)
-    report = check(run.record.metrics, project.spec.gates, champion.metrics)
+    same_rows = champion.held_out == run.record.held_out_sha256
+    report = check(run.record.metrics, project.spec.gates, champion.metrics, same_rows=same_rows)
     table = Table(
         ("gate", "value", "verdict", "why"),
         [(row.rule, number(row.value), row.verdict, row.explanation) for row in report.rows],
@@ -66,12 +71,19 @@ def _champion(call: Call) -> Champion:
 
     project = call.project
     try:
-        version = Registry(call.connect()).newest_approved(project.name)
+        registry = Registry(call.connect())
+        version = registry.newest_approved(project.name)
+        if version is not None:
+            rows = version.metadata.get(HELD_OUT, "")
+            return Champion(f"version {version.number}, the newest Approved one", version.metrics, rows)
+        known = recall(project.store)
+        if known is not None and registry.find_digest(project.name, known.package) is None:
+            lost = f"version {known.version} was registered from here, but this engine's registry does not have it"
+            return Champion(f"none ({lost})", None)
+        return Champion("none yet (no version is Approved)", None)
     except Unavailable:
         known = recall(project.store)
         if known is None:
             return Champion("none yet (no engine runs, and nothing was registered from here)", None)
-        return Champion(f"version {known.version}, registered last from here (no engine runs)", known.metrics)
-    if version is None:
-        return Champion("none yet (no version is Approved)", None)
-    return Champion(f"version {version.number}, the newest Approved one", version.metrics)
+        name = f"version {known.version}, registered last from here (no engine runs)"
+        return Champion(name, known.metrics, known.held_out)

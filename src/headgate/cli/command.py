@@ -34,7 +34,10 @@ class Call:
 
         if self.folder:
             return load(self.folder)
-        here = Path.cwd()
+        try:
+            here = Path.cwd()
+        except FileNotFoundError:
+            raise NotFound("The folder you are in was deleted.", hint="Go to another one, or pass -C DIR.") from None
         for folder in (here, *here.parents):
             if (folder / FILE_NAME).is_file():
                 return load(folder)
@@ -72,24 +75,27 @@ class Call:
 
 
 class Command(click.Command):
-    """A command whose function takes a `Call` and then its own options. `example` is shown in its help."""
+    """A command whose function takes a `Call` and then its own options. `example` is shown in its help.
 
-    def __init__(self, *args: Any, example: str, **kwargs: Any) -> None:
+    `project`: whether it may work on a project, and so takes -C.
+    """
+
+    def __init__(self, *args: Any, example: str, project: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.example = example
-        self.params += [
-            click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON document."),
-            click.Option(
+        self.params.append(click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON document."))
+        if project:
+            folder = click.Option(
                 ["-C", "--project", "project_folder"],
                 type=click.Path(path_type=Path, file_okay=False),
                 metavar="DIR",
                 help="The project's folder (default: the nearest one upwards with a headgate.yaml).",
-            ),
-        ]
+            )
+            self.params.append(folder)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Put `Call` in the place of the shared options."""
-        shared = Output(as_json=ctx.params.pop("as_json")), ctx.params.pop("project_folder")
+        shared = Output(as_json=ctx.params.pop("as_json")), ctx.params.pop("project_folder", None)
         ctx.params["call"] = Call(*shared)
         return super().invoke(ctx)
 

@@ -7,8 +7,9 @@ import click
 
 from headgate.cli.command import Call, Command, dry_run_option, env_option
 from headgate.cli.probe import probe
+from headgate.cli.register import BUCKET
 from headgate.core.versions import ModelVersion
-from headgate.errors import Refused
+from headgate.errors import InvalidInput, NotFound, Refused
 
 if TYPE_CHECKING:
     from headgate.hosting.deployment import Deployment
@@ -36,25 +37,24 @@ def command(call: Call, *, number: int | None, environment: str | None, dry_run:
     place = Place(call.project.name, name, instances.type, instances.count)
     connection = call.connect()
     version = _chosen(call, Registry(connection), number)
+    _check_archive(call, version)
     endpoints = Endpoints(connection)
     if dry_run:
         planned = plan(endpoints, version, place)
         already = f"{place.endpoint} runs version {version.number} already"
         call.out.show(_document(planned, dry_run=True), *([f"would {step}" for step in planned.steps] or [already]))
         return
-    with call.out.progress(f"deploy {place.endpoint}") as progress:
+    with call.out.goes_on_when_interrupted(), call.out.progress(f"deploy {place.endpoint}") as progress:
         endpoints.settle(place.endpoint, progress)  # a deployment that was cut short may still be under way
         deployment = plan(endpoints, version, place)
         state = carry_out(endpoints, deployment, progress)
         progress("asking it a held-out row", None)
-        answer = probe(call.project, version, connection, place.endpoint)
+        probed = probe(call.project, version, connection, place.endpoint)
     done = "already runs" if deployment.change == "none" else "now runs"
     call.out.show(
-        {**_document(deployment, dry_run=False), "endpoint_state": asdict(state), "probe": answer},
+        {**_document(deployment, dry_run=False), "endpoint_state": asdict(state), "probe": probed.answer},
         f"{place.endpoint} {done} version {version.number} (config {state.config_name}).",
-        f"A held-out row was answered: {answer}"
-        if answer
-        else "No row of its run is in this store: nothing was asked.",
+        probed.said,
     )
 
 
@@ -70,6 +70,24 @@ def _chosen(call: Call, registry: "Registry", number: int | None) -> ModelVersio
         )
     call.out.say(f"version {version.number} is the newest Approved one")
     return version
+
+
+def _check_archive(call: Call, version: ModelVersion) -> None:
+    """That the engine will find what was registered, told before anything is changed. Raises NotFound, InvalidInput."""
+    from headgate.core.digest import sha256_file
+    from headgate.data.store import LocalBuckets
+    from headgate.hosting.registry import DIGEST
+
+    url, digest = version.model_data_url, version.metadata.get(DIGEST)
+    if digest is None or not url.startswith(f"s3://{BUCKET}/"):
+        return  # somebody else's registration: the engine will say
+    hint = "Run `headgate register` in a project folder whose newest package it is, or deploy another version."
+    try:
+        archive = LocalBuckets(call.home.store).open(url)
+    except NotFound as error:
+        raise NotFound(f"The package of version {version.number} is gone. {error.message}", hint=hint) from None
+    if sha256_file(archive) != digest:
+        raise InvalidInput(f"The package of version {version.number} is damaged: {archive}.", hint=hint)
 
 
 def _document(deployment: "Deployment", *, dry_run: bool) -> dict[str, object]:

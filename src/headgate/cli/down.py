@@ -39,7 +39,7 @@ def _delete_endpoints(call: Call, dry_run: bool) -> None:
     endpoints = Endpoints(call.connect())
     names = [state.name for state in owned_by(endpoints, project)]
     if not dry_run:
-        with call.out.progress("down") as progress:
+        with call.out.goes_on_when_interrupted(), call.out.progress("down") as progress:
             for name in names:
                 endpoints.settle(name, progress)  # one that is changing cannot be deleted
                 endpoints.delete(name)

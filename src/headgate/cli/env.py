@@ -13,7 +13,7 @@ UNSET = (
 """What would lead a stock client past the engine, were it left in the environment."""
 
 
-@click.command(cls=Command, example='eval "$(headgate env)"\nheadgate env --shell fish | source')
+@click.command(cls=Command, project=False, example='eval "$(headgate env)"\nheadgate env --shell fish | source')
 @click.option("--shell", type=click.Choice(["sh", "fish"]), default="sh", show_default=True, help="Syntax to print.")
 def command(call: Call, *, shell: str) -> None:
     """Print what stock AWS clients need to reach the engine.

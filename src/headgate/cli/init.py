@@ -1,5 +1,6 @@
 """`headgate init`."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -7,7 +8,7 @@ import click
 from headgate.cli.command import Call, Command
 
 
-@click.command(cls=Command, example="headgate init iris my-iris\ncd my-iris && headgate train")
+@click.command(cls=Command, project=False, example="headgate init iris my-iris\ncd my-iris && headgate train")
 @click.argument("name")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 def command(call: Call, *, name: str, folder: Path) -> None:
@@ -21,5 +22,5 @@ def command(call: Call, *, name: str, folder: Path) -> None:
     call.out.show(
         {"template": name, "folder": str(folder.absolute()), "files": [str(file) for file in files]},
         *(f"wrote {file}" for file in files),
-        f"Next: cd {folder} && headgate train",
+        f"Next: cd {shlex.quote(str(folder))} && headgate train",
     )

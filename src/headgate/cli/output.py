@@ -43,7 +43,8 @@ class Output:
         if self.as_json:
             import json
 
-            click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+            ascii_only = sys.stdout.encoding.lower() != "utf-8"
+            click.echo(json.dumps(document, indent=2, ensure_ascii=ascii_only, default=str))
             return
         for part in parts:
             if isinstance(part, Table):
@@ -59,6 +60,15 @@ class Output:
     def say(self, message: str) -> None:
         """A message beside the result."""
         click.echo(message, err=True)
+
+    @contextmanager
+    def goes_on_when_interrupted(self) -> Iterator[None]:
+        """For what the engine carries out: Ctrl-C ends our waiting, and must not be taken for an undoing."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.say("What the engine was asked for goes on. `headgate status` shows it; the same command waits again.")
+            raise
 
     @contextmanager
     def progress(self, label: str) -> Iterator[Progress]:
@@ -106,7 +116,11 @@ def _draw(table: Table) -> None:
         from rich.table import Table as RichTable
         from rich.text import Text
 
-        drawn = RichTable(*table.columns, title=table.title or None, title_justify="left", box=box.SIMPLE_HEAD)
+        drawn = RichTable(title=table.title or None, title_justify="left", box=box.SIMPLE_HEAD)
+        drawn.show_edge = drawn.pad_edge = False
+        drawn.padding = (0, 1, 0, 0)
+        for column in table.columns:
+            drawn.add_column(column, overflow="fold")  # a name that is cut off cannot be copied
         for row in table.rows:
             drawn.add_row(*(Text(cell) for cell in row))
         Console().print(drawn)

@@ -23,18 +23,24 @@ def command(call: Call) -> None:
         with needs("Packaging", "train"):
             from headgate.packaging import package
         made = package(run, project, progress=progress)
+    parity = made.record.parity
     document = {
         "package": made.digest,
         "path": str(made.path),
         "bytes": made.size,
         "run": run.id,
-        "parity": dict(made.record.parity),
+        "parity": dict(parity),
     }
-    rows = [(name, str(value)) for name, value in made.record.parity.items()]
+    rows = [
+        ("rows compared", f"{parity['rows']:,}"),
+        ("largest difference", f"{parity['difference']:.2g}"),
+        ("allowed difference", f"{parity['tolerance']:.2g}"),
+        *([("labels changed", f"{parity['labels_changed']}")] if made.record.task == "classification" else []),
+    ]
     call.out.show(
         document,
         f"package {made.digest} ({made.size:,} bytes) of run {run.id}",
         str(made.path),
-        Table(("parity with the trained model", ""), rows),
+        Table(("ONNX against the trained model", ""), rows),
         "Next: headgate predict, headgate register",
     )

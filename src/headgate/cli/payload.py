@@ -1,5 +1,6 @@
 """A request's body as given on the command line: JSON itself, `@file`, or `-` for standard input."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -33,9 +34,11 @@ def _read(given: str) -> tuple[bytes, str]:
     if given == "-":
         return sys.stdin.buffer.read(), JSON
     if not given.startswith("@"):
-        return given.encode(), JSON
+        return os.fsencode(given), JSON  # the bytes as typed, whatever the locale
     path = Path(given[1:])
     try:
         return path.read_bytes(), BY_SUFFIX.get(path.suffix.lower(), JSON)
     except (FileNotFoundError, IsADirectoryError):
-        raise NotFound(f"There is no file {path}.", hint="@ is followed by the name of a file with the rows.") from None
+        raise NotFound(
+            f"There is no file {given[1:]!r}.", hint="@ is followed by the name of a file with the rows."
+        ) from None

@@ -1,14 +1,22 @@
 """`headgate predict`."""
 
 import json
+import os
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from headgate.cli.command import Call, Command
 from headgate.cli.extras import needs
+from headgate.errors import Unavailable
+
+if TYPE_CHECKING:
+    from headgate.serving.codecs import Answer
 
 
 @click.command(
@@ -29,14 +37,38 @@ def command(call: Call, *, given: str, content_type: str | None) -> None:
     from headgate.data.packages import Packages
 
     package = Packages(call.project.store).latest()
+    package.verify()
     body, kind = read_payload(given, content_type)
     with tempfile.TemporaryDirectory(prefix="headgate-") as folder:
         model = Path(folder) / "model"
         extract(package.path, model)
-        with needs("Predicting", "serve"):
-            from headgate.serving.predictor import load
-
-            answer = load(model).predict(body, kind, "application/json")
+        with needs("Predicting", "serve"), _prints_to_stderr():
+            answer = _predict(model, body, kind)
     prediction: Any = json.loads(answer.body)
     document = {"package": package.digest, "run": package.record.run, "prediction": prediction}
     call.out.show(document, answer.body.decode().rstrip("\n"))
+
+
+def _predict(model: Path, body: bytes, content_type: str) -> "Answer":
+    from headgate.serving.failure import ModelFailure
+    from headgate.serving.predictor import load
+
+    try:
+        return load(model).predict(body, content_type, "application/json")
+    except ModelFailure as error:
+        said = error.message if error.kind in error.message else f"{error.kind}: {error.message}"
+        raise Unavailable(f"The model failed: {said}", hint=error.hint) from error
+
+
+@contextmanager
+def _prints_to_stderr() -> Iterator[None]:
+    """stdout is for the answer alone: what the user's hooks print, past Python too, goes to stderr."""
+    sys.stdout.flush()
+    kept = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, sys.stdout.fileno())
+        os.close(kept)

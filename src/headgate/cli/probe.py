@@ -2,29 +2,44 @@
 
 import json
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headgate.core.versions import ModelVersion
-from headgate.errors import HeadgateError, NotFound, Unavailable
+from headgate.errors import HeadgateError, InvalidInput, NotFound, Unavailable
 
 if TYPE_CHECKING:
     from headgate.hosting.session import Connection
     from headgate.spec import Project
 
 
-def probe(project: "Project", version: ModelVersion, connection: "Connection", endpoint: str) -> str | None:
-    """Send a held-out row of the version's run and return the answer; None where this store does not have that run.
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """The answer, where there is one, and what to say of it."""
 
-    Raises Unavailable where the endpoint does not answer it.
+    answer: str | None
+    said: str
+
+
+def probe(project: "Project", version: ModelVersion, connection: "Connection", endpoint: str) -> Probed:
+    """Send a held-out row of the version's run, where this store has it.
+
+    The user's own hooks may take other input, and refuse it. Raises Unavailable where it is not answered otherwise.
     """
     from headgate.hosting.runtime import Runtime
 
-    body = _row(project, version)
-    if body is None:
-        return None
     try:
-        return Runtime(connection).invoke(endpoint, body).body.decode(errors="replace").strip()
+        body = _row(project, version)
+    except NotFound:
+        return Probed(None, "No row of its run is in this store: nothing was asked.")
+    except InvalidInput as error:  # the deployment is done all the same
+        return Probed(None, f"Nothing was asked, for no row of its run can be read: {error.message}")
+    try:
+        answer = Runtime(connection).invoke(endpoint, body).body.decode(errors="replace").strip()
+        return Probed(answer, f"A held-out row was answered: {answer}")
     except HeadgateError as error:
+        if isinstance(error, InvalidInput) and project.spec.package.code:
+            return Probed(None, f"A held-out row as JSON is not what its hooks take. {error.message}")
         raise Unavailable(
             f"{endpoint} is InService on version {version.number}, but does not answer a row that it was judged by. "
             f"{error.message}",
@@ -32,14 +47,11 @@ def probe(project: "Project", version: ModelVersion, connection: "Connection", e
         ) from error
 
 
-def _row(project: "Project", version: ModelVersion) -> bytes | None:
+def _row(project: "Project", version: ModelVersion) -> bytes:
     from headgate.data.runs import VALIDATION_NAME, Runs
     from headgate.data.validation import Validation
 
-    try:
-        run = Runs(project.store).load(version.metadata.get("run.id", ""))
-    except NotFound:
-        return None
+    run = Runs(project.store).load(version.metadata.get("run.id", ""))
     first = Validation.from_bytes(run.read(VALIDATION_NAME)).X[0].tolist()
     values = [None if math.isnan(value) else value for value in first]
     return json.dumps(dict(zip(run.record.features, values, strict=True))).encode()

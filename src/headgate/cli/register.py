@@ -1,5 +1,6 @@
 """`headgate register`."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -7,7 +8,8 @@ import click
 import headgate
 from headgate.cli.command import Call, Command, dry_run_option
 from headgate.core.manifest import SERVING_IMAGE
-from headgate.core.versions import METRIC_PREFIX, ModelVersion
+from headgate.core.versions import HELD_OUT, METRIC_PREFIX, ModelVersion
+from headgate.errors import NotFound
 
 if TYPE_CHECKING:
     from headgate.data.packages import Package
@@ -22,13 +24,14 @@ def command(call: Call, *, dry_run: bool) -> None:
     """Register the package as a model version.
 
     Takes the newest package. The version waits for approval (`headgate approve`). The same package again gives the
-    version that exists.
+    version that exists, and puts its archive back where that was lost.
     """
     from headgate.data.packages import Packages
     from headgate.hosting.registry import Registry
 
     project = call.project
     package = Packages(project.store).latest()
+    package.verify()
     registry = Registry(call.connect())
     url = f"s3://{BUCKET}/{project.name}/{package.digest}/model.tar.gz"
     found = registry.find_digest(project.name, package.digest)
@@ -39,6 +42,7 @@ def command(call: Call, *, dry_run: bool) -> None:
             {**document, "version": found.number if found else None}, f"package {package.digest[:12]}: {said}"
         )
         return
+    _upload(call, package, url)
     version = found or _register(call, registry, package, url)
     _remember(call, package, version)
     was = "is registered already" if found else "is registered"
@@ -53,14 +57,12 @@ def command(call: Call, *, dry_run: bool) -> None:
 
 
 def _register(call: Call, registry: "Registry", package: "Package", url: str) -> ModelVersion:
-    from headgate.data.store import LocalBuckets
-
     name, record = call.project.name, package.record
-    LocalBuckets(call.home.store).upload(package.path, url)
     registry.ensure_project(name)
     metadata = {
         "run.id": record.run,
         "data.sha256": record.data_sha256,
+        HELD_OUT: record.held_out_sha256,
         **({"git.commit": record.commit} if record.commit else {}),
         **{f"{METRIC_PREFIX}{metric}": repr(value) for metric, value in _metrics(package).items()},
     }
@@ -74,10 +76,23 @@ def _register(call: Call, registry: "Registry", package: "Package", url: str) ->
     )
 
 
+def _upload(call: Call, package: "Package", url: str) -> None:
+    """Put the archive where the engine finds it, unless it is there; one that was deleted or damaged is put back."""
+    from headgate.core.digest import sha256_file
+    from headgate.data.store import LocalBuckets
+
+    buckets = LocalBuckets(call.home.store)
+    with suppress(NotFound):
+        if sha256_file(buckets.open(url)) == package.digest:
+            return
+    buckets.upload(package.path, url)
+
+
 def _remember(call: Call, package: "Package", version: ModelVersion) -> None:
     from headgate.cli.registered import Registered, remember
 
-    registered = Registered(version.number, package.digest, package.record.run, _metrics(package))
+    record = package.record
+    registered = Registered(version.number, package.digest, record.run, _metrics(package), record.held_out_sha256)
     remember(call.project.store, registered)
 
 

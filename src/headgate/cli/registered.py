@@ -4,6 +4,7 @@ The registry is the truth. This is for the time in which no engine answers: gate
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ class Registered:
     package: str
     run: str
     metrics: Mapping[str, float]
+    held_out: str
+    """Which rows the metrics were measured on."""
 
 
 def remember(store: Path, registered: Registered) -> None:
@@ -35,6 +38,11 @@ def recall(store: Path) -> Registered | None:
     if not (store / KEY).is_file():
         return None
     try:
-        return Registered(**json.loads(Store(store).get(KEY)))
-    except (ValueError, TypeError) as error:
-        raise InvalidInput(f"{store / KEY} is damaged: {error}.", hint="Delete it; it is written again.") from None
+        known = Registered(**json.loads((store / KEY).read_bytes()))
+        if not all(math.isfinite(value) for value in known.metrics.values()):
+            raise ValueError("not metrics")
+        return known
+    except (ValueError, TypeError, AttributeError):
+        raise InvalidInput(
+            f"{store / KEY} is damaged.", hint="Delete it; `headgate register` writes it again."
+        ) from None

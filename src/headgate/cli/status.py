@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from headgate.hosting.session import Connection
 
 
-@click.command(cls=Command, example="headgate status\nheadgate status --json")
+@click.command(cls=Command, project=False, example="headgate status\nheadgate status --json")
 def command(call: Call) -> None:
     """Show the engine and its endpoints.
 
@@ -34,7 +34,13 @@ def command(call: Call) -> None:
     ]
     table = Table(("endpoint", "status", "config", "variant", "weight", "instances"), _rows(endpoints))
     document = {"engine": engine, "endpoints": [asdict(endpoint) for endpoint in endpoints]}
-    call.out.show(document, *lines, *(("", table) if endpoints else ()))
+    reasons = [
+        f"{endpoint.name}: {'' if endpoint.status == 'Failed' else 'the last change was undone: '}"
+        f"{endpoint.failure_reason}"
+        for endpoint in endpoints
+        if endpoint.failure_reason
+    ]
+    call.out.show(document, *lines, *(("", table) if endpoints else ()), *reasons)
     if not engine["running"]:
         raise click.exceptions.Exit(Unavailable.exit_code)
 
@@ -56,8 +62,6 @@ def _rows(endpoints: list[EndpointState]) -> list[tuple[str, ...]]:
             counts = f"{v.instances}/{v.desired_instances}" if v else ""
             rows.append((*lead, v.name if v else "", f"{v.weight:g}" if v else "", counts))
             lead = ("", "", "")
-        if endpoint.failure_reason:
-            rows.append(("", f"because: {endpoint.failure_reason}", "", "", "", ""))
     return rows
 
 

@@ -5,7 +5,7 @@ import click
 from headgate.cli.command import Call, Command
 
 
-@click.command(cls=Command, example="headgate up\nheadgate up --port 7070 --gateway-port 7071")
+@click.command(cls=Command, project=False, example="headgate up\nheadgate up --port 7070 --gateway-port 7071")
 @click.option(
     "--port", type=click.IntRange(1, 65535), help="Port of the control API (default: chosen once, then kept)."
 )

@@ -10,6 +10,8 @@ ApprovalStatus = Literal["PendingManualApproval", "Approved", "Rejected"]
 
 METRIC_PREFIX = "metric."
 """Metrics are metadata whose key begins so."""
+HELD_OUT = "held-out.sha256"
+"""The metadata key that says on which rows the metrics were measured."""
 
 
 @dataclass(frozen=True, slots=True)

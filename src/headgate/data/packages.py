@@ -3,16 +3,18 @@
 <store>/packages/<sha256 of the archive>/
     model.tar.gz      the archive that is deployed
     package.json      where it came from; none of this is in the archive, so that equal inputs give equal bytes
+<store>/packages/latest   the digest of the package that was made last, whatever the clock said
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from headgate.core.digest import canonical_json, sha256
+from headgate.core.digest import canonical_json, sha256, sha256_file
 from headgate.core.files import write_atomic, writing
 from headgate.core.schema import Task
 from headgate.data.whole import appearing
@@ -20,6 +22,7 @@ from headgate.errors import InvalidInput, NotFound
 
 ARCHIVE_NAME = "model.tar.gz"
 RECORD_NAME = "package.json"
+LATEST_NAME = "latest"
 DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -34,6 +37,7 @@ class PackageRecord:
     """ISO 8601, UTC: when it was packaged."""
     metrics: Mapping[str, float | None]
     data_sha256: str
+    held_out_sha256: str
     commit: str | None
     parity: Mapping[str, Any]
     """How the portable model was compared with the trained one: a packaging.Parity as JSON."""
@@ -48,6 +52,13 @@ class Package:
     size: int
     record: PackageRecord
 
+    def verify(self) -> None:
+        """Raises InvalidInput where the archive is not what was packaged."""
+        if sha256_file(self.path) != self.digest:
+            raise InvalidInput(
+                f"{self.path} is damaged, or was changed after packaging.", hint="Make it again: `headgate package`."
+            )
+
 
 class Packages:
     """The packages in a project's store. Nothing is created before the first `add`."""
@@ -56,32 +67,29 @@ class Packages:
         self.folder = store / "packages"
 
     def add(self, archive: bytes, record: PackageRecord) -> Package:
-        """Keep an archive; durable when this returns."""
+        """Keep an archive, mending a damaged one; durable when this returns, and the latest from then on."""
         digest = sha256(archive)
         document = canonical_json({"format": 1, **asdict(record)})
         folder = self.folder / digest
-        if folder.is_dir():
-            with writing(folder):
-                write_atomic(folder / RECORD_NAME, document)
-        else:
+        if not folder.is_dir():
             with appearing(folder) as new:
                 (new / ARCHIVE_NAME).write_bytes(archive)
                 (new / RECORD_NAME).write_bytes(document)
+        with writing(folder):
+            path = folder / ARCHIVE_NAME
+            if not path.is_file() or sha256_file(path) != digest:
+                write_atomic(path, archive)
+            write_atomic(folder / RECORD_NAME, document)
+            write_atomic(self.folder / LATEST_NAME, digest.encode())
         return self.load(digest)
-
-    def list(self) -> list[Package]:
-        """All packages, oldest first."""
-        if not self.folder.is_dir():
-            return []
-        found = [self.load(entry.name) for entry in self.folder.iterdir() if DIGEST.fullmatch(entry.name)]
-        return sorted(found, key=lambda package: (package.record.created, package.digest))
 
     def latest(self) -> Package:
         """The package that was made last. Raises NotFound where there is none."""
-        found = self.list()
-        if not found:
-            raise NotFound("This project has no package yet.", hint="Run `headgate package`.")
-        return found[-1]
+        try:
+            digest = (self.folder / LATEST_NAME).read_text(errors="replace")
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotFound("This project has no package yet.", hint="Run `headgate package`.") from None
+        return self.load(digest)
 
     def load(self, digest: str) -> Package:
         """The package with this digest. Raises NotFound, or InvalidInput where its package.json is damaged."""
@@ -93,6 +101,11 @@ class Packages:
             document = json.loads((folder / RECORD_NAME).read_bytes())
             if document.pop("format") != 1:
                 raise ValueError("not format 1")
-            return Package(path, digest, path.stat().st_size, PackageRecord(**document))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InvalidInput(f"{folder / RECORD_NAME} is damaged: {error!r}.", hint="Package again.") from None
+            record = PackageRecord(**document)
+            if not all(value is None or math.isfinite(value) for value in record.metrics.values()):
+                raise ValueError("not metrics")
+            return Package(path, digest, path.stat().st_size, record)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise InvalidInput(
+                f"{folder / RECORD_NAME} is damaged.", hint="Make it again: `headgate package`."
+            ) from None

@@ -5,11 +5,13 @@
         model.ubj         the model in XGBoost's own format (no pickle)
         validation.npz    the held-out rows (data.validation)
 
-A run's id begins with the time, so that ids sort by age. The digests are checked whenever a file is read: a run that
-was touched by hand is not packaged.
+A run's id begins with the time and ends with run.json's digest. Ids sort by age: where the clock was set back, a new
+run takes the time after the newest one's, or gates would go on judging that. The digests are checked whenever a file is
+read: a run that was touched by hand is neither judged nor packaged.
 """
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -20,7 +22,7 @@ from typing import Any
 from headgate.core.digest import canonical_json, sha256
 from headgate.core.schema import Task
 from headgate.data.whole import appearing
-from headgate.errors import InvalidInput, NotFound
+from headgate.errors import InvalidInput, NotFound, Unavailable
 
 RECORD_NAME = "run.json"
 MODEL_NAME = "model.ubj"
@@ -44,6 +46,8 @@ class Record:
     spec_sha256: str
     data_source: str
     data_sha256: str
+    held_out_sha256: str
+    """Equal for equal data and equal rows held out of it, whichever columns were learnt from."""
     rows_train: int
     rows_test: int
     recipe: str
@@ -84,13 +88,28 @@ class Runs:
     def __init__(self, store: Path) -> None:
         self.folder = store / "runs"
 
+    def check_writable(self) -> None:
+        """Raises Unavailable where no run could be kept: better told before a long training than after it."""
+        place = next(folder for folder in (self.folder, *self.folder.parents) if os.path.lexists(folder))
+        if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+            why = "may not be written to" if place.is_dir() else "is no folder"
+            raise Unavailable(
+                f"{self.folder} cannot be written: {place} {why}.",
+                hint="Look at who owns it (`ls -ld`), or name another folder under store in headgate.yaml.",
+            )
+
     def save(self, record: Record, model: bytes, validation: bytes) -> Run:
         """Keep a run; durable when this returns."""
         contents = {MODEL_NAME: model, VALIDATION_NAME: validation}
         files = {name: sha256(content) for name, content in contents.items()}
         document = canonical_json({"format": 1, **asdict(record), "files": files})
         created = datetime.fromisoformat(record.created).astimezone(UTC)
-        identity = f"{created:%Y%m%dT%H%M%S}{created.microsecond // 1000:03d}Z-{sha256(document)[:8]}"
+        tail = f"Z-{sha256(document)[:8]}"
+        identity = f"{created:%Y%m%dT%H%M%S}{created.microsecond // 1000:03d}{tail}"
+        newest = max(self.ids(), default="")
+        if identity < newest:
+            after = f"{int(newest[:8] + newest[9:18]) + 1:017d}"
+            identity = f"{after[:8]}T{after[8:]}{tail}"
         with appearing(self.folder / identity) as folder:
             for name, content in {**contents, RECORD_NAME: document}.items():
                 (folder / name).write_bytes(content)
@@ -100,7 +119,7 @@ class Runs:
         """The ids of all runs, oldest first."""
         if not self.folder.is_dir():
             return []
-        return sorted(entry.name for entry in self.folder.iterdir() if ID.fullmatch(entry.name))
+        return sorted(entry.name for entry in self.folder.iterdir() if ID.fullmatch(entry.name) and entry.is_dir())
 
     def list(self) -> list[Run]:
         """All runs, oldest first."""
@@ -119,11 +138,18 @@ class Runs:
         if not ID.fullmatch(identity) or not folder.is_dir():
             newest = ", ".join(self.ids()[-3:])
             raise NotFound(f"There is no run {identity!r}.", hint=f"The newest: {newest or 'none'}.")
+        path = folder / RECORD_NAME
         try:
-            document = json.loads((folder / RECORD_NAME).read_bytes())
-            return Run(identity, folder, *_parse(document))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InvalidInput(f"{folder / RECORD_NAME} is damaged: {error!r}.", hint="Train again.") from None
+            content = path.read_bytes()
+        except OSError as error:
+            hint = "Look at who may read it, or train again."
+            raise InvalidInput(f"{path} cannot be read: {error.strerror}.", hint=hint) from None
+        if sha256(content)[:8] != identity[-8:]:
+            raise InvalidInput(f"{path} is damaged, or was changed after training.", hint="Train again.")
+        try:
+            return Run(identity, folder, *_parse(json.loads(content)))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise InvalidInput(f"{path} was written by another version of Headgate.", hint="Train again.") from None
 
 
 def _parse(document: dict[str, Any]) -> tuple[Record, dict[str, str]]:

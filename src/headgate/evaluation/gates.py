@@ -7,6 +7,7 @@ more than 0.005.
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 from headgate.core.verdict import Verdict
@@ -16,9 +17,15 @@ from headgate.spec.gates import Ceiling, Champion
 
 Metrics = Mapping[str, float | None]
 
+OTHER_ROWS = "measured on other held-out rows: data or split are not those of the champion"
 
-def check(metrics: Metrics, gates: Gates, champion: Metrics | None) -> Report:
-    """Hold the candidate's metrics against the gates. `champion` None: no version is in force yet."""
+
+def check(metrics: Metrics, gates: Gates, champion: Metrics | None, *, same_rows: bool = True) -> Report:
+    """Hold the candidate's metrics against the gates. `champion` None: no version is in force yet.
+
+    `same_rows`: whether the champion's metrics are known to be of the same held-out rows. Where they are not, the
+    comparison is made all the same, and says so: part of the difference may be the rows'.
+    """
     rows = []
     for name, bound in gates.bounds().items():
         if isinstance(bound, Ceiling):
@@ -26,7 +33,10 @@ def check(metrics: Metrics, gates: Gates, champion: Metrics | None) -> Report:
         else:
             rows.append(_against_bound(name, metrics, ">=", bound.min))
     if gates.champion is not None:
-        rows.append(_against_champion(metrics, gates.champion, champion))
+        row = _against_champion(metrics, gates.champion, champion)
+        if champion is not None and not same_rows and row.verdict != "error":
+            row = replace(row, explanation=f"{row.explanation} ({OTHER_ROWS})")
+        rows.append(row)
     return Report(tuple(rows))
 
 

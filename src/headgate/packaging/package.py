@@ -53,6 +53,7 @@ def package(run: Run, project: Project, *, progress: Progress = silent, now: dat
         created=(now or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="milliseconds"),
         metrics=dict(run.record.metrics),
         data_sha256=run.record.data_sha256,
+        held_out_sha256=run.record.held_out_sha256,
         commit=run.record.commit,
         parity=parity.to_json(),
     )

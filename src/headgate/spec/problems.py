@@ -4,7 +4,7 @@ The JSON schema of the models serves as the map by which a key's neighbours and 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -21,8 +21,6 @@ PLAIN = {
     "string_type": "should be text",
     "list_type": "should be a list",
     "dict_type": "should be a mapping of keys",
-    "model_type": "should be a mapping of keys",
-    "model_attributes_type": "should be a mapping of keys",
     "invalid_key": "keys should be text; put it in quotes",
 }
 NAME = "should be small letters, digits and single hyphens, starting with a letter"
@@ -37,8 +35,24 @@ PATTERNS = {
 
 
 def explain(errors: Sequence[ErrorDetails], schema: Mapping[str, Any]) -> list[str]:
-    """One line for each error, in the order found. `schema` is the JSON schema of the spec."""
-    return [_line(error, schema) for error in errors]
+    """One line for each error, in the order found. `schema` is the JSON schema of the spec.
+
+    Keys without a value are left to `empty`.
+    """
+    return [_line(error, schema) for error in errors if error["input"] is not None or error["type"] == "invalid_key"]
+
+
+def empty(value: object, path: tuple[object, ...] = ()) -> Iterator[str]:
+    """One line for each key without a value, where the key stands: what was meant is not known.
+
+    A gate whose number was left blank must not pass for no gate.
+    """
+    if value is None and path:
+        remedy = "write {} for the defaults" if path[:-1] == ("environments",) else "give it one, or leave the key out"
+        yield f"{'/'.join(map(str, path))}: has no value; {remedy}"
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in inner:
+        yield from empty(item, (*path, key))
 
 
 def show(value: object) -> str:
@@ -57,6 +71,11 @@ def _line(error: ErrorDetails, schema: Mapping[str, Any]) -> str:
         case "missing":
             about = node["properties"][path[-1]].get("description") or _walk(schema, path).get("description", "")
             return f"{where}: is required. {about}".rstrip()
+        case "model_type" | "model_attributes_type":
+            keys = ", ".join(_walk(schema, path).get("properties", {}))
+            return f"{where}: should be a mapping of keys ({keys}), got {show(error['input'])}"
+        case "string_type" if isinstance(error["input"], bool | int | float):
+            return f"{where}: should be text; put it in quotes, got {show(error['input'])}"
         case "literal_error":
             allowed = _walk(schema, path)
             values = allowed.get("enum") or [allowed.get("const")]

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from headgate.errors import NotFound, SpecError
 from headgate.spec.model import Spec, crossed
-from headgate.spec.problems import explain
+from headgate.spec.problems import empty, explain
 from headgate.spec.source import MAX_BYTES, parse
 
 FILE_NAME = "headgate.yaml"
@@ -60,7 +60,7 @@ def read(name: str, content: bytes) -> Spec:
         spec = Spec.model_validate(document)
     except ValidationError as error:
         problems = explain(error.errors(include_url=False), Spec.model_json_schema())
-    problems += crossed(document)
+    problems += [*empty(document), *crossed(document)]
     if spec is None or problems:
         count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise SpecError(f"{name} has {count}:", problems, hint="docs/spec.md explains every key.")

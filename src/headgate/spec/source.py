@@ -1,9 +1,11 @@
 """From the bytes of headgate.yaml to a plain document of mappings, lists, texts, numbers and booleans.
 
 YAML is read more narrowly than the standard allows: a key given twice is refused (the last one would silently win), and
-so are anchors and aliases (a few lines of them unfold into gigabytes).
+so are anchors and aliases (a few lines of them unfold into gigabytes) and tags. What a plain word means is YAML 1.2's
+core schema, as editors read it: `no` is text, `1e-3` a number, and `010` and `1:30` are not silently 8 and 90.
 """
 
+import re
 from collections.abc import Hashable
 from typing import Any
 
@@ -14,11 +16,25 @@ from headgate.errors import SpecError
 MAX_BYTES = 1024**2
 
 
+PLAIN = {
+    "null": (r"~|null|Null|NULL|", "~nN"),
+    "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    "int": (r"[-+]?(0|[1-9][0-9]{0,300})", "-+0123456789"),  # Python refuses to read more than 4,300 digits
+    "float": (
+        r"[-+]?((\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.(inf|Inf|INF))|\.(nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
+}
+"""What plain words of each type look like, and what they begin with; any other word is text."""
+
+
 class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             raise yaml.composer.ComposerError(problem="anchors and aliases are not read", problem_mark=event.start_mark)
+        if getattr(event, "tag", None) is not None:
+            raise yaml.composer.ComposerError(problem="tags (`!...`) are not read", problem_mark=event.start_mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
@@ -30,6 +46,12 @@ class _Loader(yaml.SafeLoader):
                 )
             seen.add(str(key.value))
         return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _type, (_looks, _first) in PLAIN.items():
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_type}", re.compile(rf"(?:{_looks})$"), [*_first])
+_Loader.yaml_implicit_resolvers[""] = _Loader.yaml_implicit_resolvers["~"]  # nothing at all
 
 
 def parse(name: str, content: bytes) -> dict[str, Any]:
@@ -45,13 +67,17 @@ def parse(name: str, content: bytes) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise SpecError(f"{name}{where}: {error.problem or error.context}.", hint=_hint(error)) from None
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-99-99
-        raise SpecError(f"{name}: {' '.join(str(error).split())}.") from None
+        said = str(error.problem or error.context)
+        if said.startswith("but "):
+            said = f"{error.context}, {said}"
+        raise SpecError(f"{name}{where}: {said}.", hint=_hint(error)) from None
+    except yaml.reader.ReaderError as error:
+        raise SpecError(f"{name} is not text: character {error.position + 1} is U+{error.character:04X}.") from None
     if document is None:
         raise SpecError(f"{name} is empty.", hint="`headgate init iris DIR` writes an example to start from.")
     if not isinstance(document, dict):
-        raise SpecError(f"{name} should be a mapping of keys such as `project: iris`, got {type(document).__name__}.")
+        found = "a list" if isinstance(document, list) else "a single value"
+        raise SpecError(f"{name} should be a mapping of keys such as `project: iris`, got {found}.")
     return document
 
 

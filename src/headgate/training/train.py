@@ -12,6 +12,7 @@ import sklearn
 import xgboost
 
 import headgate
+from headgate.core.digest import digest_json
 from headgate.core.progress import Progress, silent
 from headgate.data.git import commit_of
 from headgate.data.load import Division, divide, load
@@ -27,8 +28,10 @@ from headgate.training.metrics import score_classes, score_values
 def train(project: Project, *, progress: Progress = silent, now: datetime | None = None) -> Run:
     """Train as the project's spec says and keep the run in its store.
 
-    `now` is the time of the run (aware; the present by default). Raises NotFound or InvalidInput for the data.
+    `now` is the time of the run (aware; the present by default). Raises NotFound or InvalidInput for the data, and
+    Unavailable where the store cannot be written to.
     """
+    Runs(project.store).check_writable()
     progress("reading", None)
     table = load(project)
     division = divide(project, table)
@@ -71,6 +74,7 @@ def _record(
         spec_sha256=spec.digest,
         data_source=spec.data.source,
         data_sha256=table.sha256,
+        held_out_sha256=digest_json([table.sha256, division.test.tolist()]),
         rows_train=len(division.train),
         rows_test=len(division.test),
         recipe=spec.train.recipe,
