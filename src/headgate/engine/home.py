@@ -72,7 +72,9 @@ class Home:
 
     def make(self) -> None:
         """Create the folders, for their owner alone (0700)."""
-        for folder in (self.path, self.store, self.logs, self.gateway, self.models, self.environments, self.processes):
+        for folder in (
+            self.path, self.store, self.logs, self.gateway, self.models, self.environments, self.processes, self.sockets
+        ):  # fmt: skip
             private_folder(folder)
 
     @property

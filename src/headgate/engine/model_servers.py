@@ -126,7 +126,7 @@ class ModelServers:
         with self._unpacking:
             if not is_whole(base):
                 shutil.rmtree(base, ignore_errors=True)
-                base.mkdir()
+                base.mkdir(parents=True)
                 self._fill(base / "model", url)
                 write_atomic(base / READY, b"")
         return base
@@ -140,6 +140,8 @@ class ModelServers:
         except HeadgateError as error:
             raise InvalidInput(f"{url}: {error.message}", hint=error.hint) from None
         for path in [*model.rglob("*"), model, model.parent]:
+            if path.is_file():
+                path.chmod(0o400)  # instances share it: code that writes to its own package should notice
             _sync(path)
 
     def _program(self, endpoint: str, variant: Variant, base: Path) -> Program:
