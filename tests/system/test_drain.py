@@ -1,4 +1,4 @@
-"""What is on its way is answered: bodies that arrive slowly across an update, and requests in flight at `down --all`."""
+"""What is on its way is answered: bodies that arrive slowly across an update, and requests in flight at `down`."""
 
 import json
 import os

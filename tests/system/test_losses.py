@@ -1,4 +1,4 @@
-"""Files that vanish or break, and machines that are switched off: the engine mends what it can, and says what it cannot."""
+"""Files that vanish or break, machines that are switched off: the engine mends it, or says what cannot be mended."""
 
 import os
 import shutil

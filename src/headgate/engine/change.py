@@ -30,6 +30,8 @@ log = logging.getLogger("headgate.engine")
 STARTS_BEFORE_FAILED = 3
 GATEWAY_SECONDS = 60.0
 """How long a change waits for a gateway that does not answer (it is being restarted) before it is undone."""
+LAST_CHANCE_SECONDS = 2.0
+"""How long a change waits for a dead server that it takes away."""
 LONGEST_WAIT = 0.3
 """How long a look waits for the gateway at most: dead processes are replaced between looks."""
 
@@ -40,6 +42,7 @@ class Attempt:
 
     since: float = field(default_factory=time.monotonic)
     starts: Counter[str] = field(default_factory=Counter)
+    ready_since: float | None = None
     gateway_away_since: float | None = None
 
 
@@ -72,6 +75,8 @@ class Change:
         try:
             if not self._all_up(target, {instance.id for instance in proven}):
                 return self._pause(attempt)
+            if not self._leavers_are_back(attempt, proven, target):
+                return 0.02
             self._swap(endpoint, target, {instance.address for instance in proven})
         except Unavailable as error:
             if not self._away_too_long(attempt):
@@ -138,6 +143,19 @@ class Change:
                 f"{variant.startup_seconds} s.{self._servers.last_words(instance)}"
             )
         return False
+
+    def _leavers_are_back(self, attempt: Attempt, proven: list[Instance], target: Fleet) -> bool:
+        """Whether servers that leave with this change can answer what still waits for them.
+
+        One that was killed a moment ago is being replaced, and requests are sent to it again until it is back; once it
+        is not wanted any more it would not come back. One that stays away does not hold up the change.
+        """
+        now = time.monotonic()
+        attempt.ready_since = attempt.ready_since or now
+        staying = {instance.id for instance in self._roster.serving(target)}
+        return now - attempt.ready_since > LAST_CHANCE_SECONDS or all(
+            self._servers.accepts(instance) for instance in proven if instance.id not in staying
+        )
 
     # ---- swap, verify, save
 

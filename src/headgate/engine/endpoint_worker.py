@@ -70,7 +70,9 @@ class EndpointWorker(threading.Thread):
         preparation = Preparation(name, servers, executor, self.wake)
         self._change = Change(self._roster, state, gateway, servers, preparation)
         self._upkeep = Upkeep(self._roster, servers, preparation)
-        self._sweep = Sweep(self._roster, state, gateway, servers)
+        self._sweep = Sweep(
+            self._roster, state, gateway, servers, lambda: executor.submit(servers.clear_leftovers, state.instances)
+        )
         self._halted = False
         self._alarm, self._bell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
@@ -112,7 +114,7 @@ class EndpointWorker(threading.Thread):
         if endpoint is None:
             return None
         if endpoint.status == "Deleting":
-            return self._delete(endpoint)
+            return self._remove(endpoint)
         pause = LOOK_SECONDS
         if endpoint.target is not None and endpoint.status != "Failed":
             pause = min(pause, self._change.advance(endpoint, endpoint.target))
@@ -133,7 +135,7 @@ class EndpointWorker(threading.Thread):
             self._gateway.add_clusters(clusters, LONGEST_WAIT, proven=proven)
             self._gateway.set_routes(routes)
 
-    def _delete(self, endpoint: Endpoint) -> float | None:
+    def _remove(self, endpoint: Endpoint) -> float | None:
         self._gateway.remove_routes(self.endpoint)
         with self._state.transaction():
             self._roster.drain_all_but(set())

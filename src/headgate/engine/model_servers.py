@@ -9,17 +9,18 @@ import secrets
 import shutil
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from headgate.core.archive import extract
 from headgate.core.digest import sha256_file
 from headgate.core.files import write_atomic
-from headgate.engine.environments import python_for
+from headgate.engine.environments import READY, python_for, requirements_of
 from headgate.engine.fleet import Variant
 from headgate.engine.home import Home
-from headgate.engine.http import request
+from headgate.engine.http import accepts, request
 from headgate.engine.images import Program, program
+from headgate.engine.leftovers import clear
 from headgate.engine.processes import Process, Processes
 from headgate.engine.state import Instance
 from headgate.errors import HeadgateError, InvalidInput, Unavailable
@@ -29,7 +30,6 @@ ArtifactOpener = Callable[[str], Path]
 
 STOP_SECONDS = 30.0
 PREFIX = "model-"
-READY = ".ready"
 TAIL_BYTES = 4096
 INHERITED = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
 """The rest of the engine's environment may hold credentials and is kept from the model."""
@@ -79,6 +79,10 @@ class ModelServers:
         except Unavailable:
             return False
 
+    def accepts(self, instance: Instance) -> bool:
+        """Whether somebody listens at the address of an instance, be it hung."""
+        return accepts(instance.address)
+
     def ask_to_stop(self, instance: Instance) -> None:
         """SIGTERM: answer what is in flight, then end."""
         self._processes.terminate(_process_name(instance.id))
@@ -101,6 +105,12 @@ class ModelServers:
     def stop_strangers(self, names: list[str]) -> None:
         """SIGTERM, 30 seconds to answer what is in flight, SIGKILL."""
         self._processes.stop_all(names, grace=STOP_SECONDS)
+
+    def clear_leftovers(self, instances: Callable[[], Sequence[Instance]]) -> None:
+        """Remove old packages, environments and logs that no instance needs."""
+        with self._unpacking:
+            known = instances()
+            clear(self._home, {Path(instance.base) for instance in known}, {instance.id for instance in known})
 
     def log(self, instance: Instance) -> Path:
         """Where an instance's output goes."""
@@ -129,6 +139,7 @@ class ModelServers:
                 base.mkdir(parents=True)
                 self._fill(base / "model", url)
                 write_atomic(base / READY, b"")
+            os.utime(base)  # it is the newest now, and so not among what is cleared away
         return base
 
     def _fill(self, model: Path, url: str) -> None:
@@ -145,7 +156,7 @@ class ModelServers:
             _sync(path)
 
     def _program(self, endpoint: str, variant: Variant, base: Path) -> Program:
-        requirements = base / "model" / "code" / "requirements.txt"
+        requirements = requirements_of(base)
         found = program(variant.image, self._home.settings)
         if not (found.ours and requirements.exists()):
             return found

@@ -3,6 +3,7 @@ processes behind them are stopped. Nothing here waits: a server that does not st
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from headgate.engine.fleet import Fleet
@@ -36,13 +37,16 @@ class Idle:
 
 
 class Sweep:
-    """Takes away what an endpoint does not want any more."""
+    """Takes away what an endpoint does not want any more. `tidy` is called when an instance is gone."""
 
-    def __init__(self, roster: Roster, state: State, gateway: Gateway, servers: ModelServers) -> None:
+    def __init__(
+        self, roster: Roster, state: State, gateway: Gateway, servers: ModelServers, tidy: Callable[[], object]
+    ) -> None:
         self._roster = roster
         self._state = state
         self._gateway = gateway
         self._servers = servers
+        self._tidy = tidy
         self._idle: dict[str, Idle] = {}
         self._stopping: dict[str, float] = {}
 
@@ -57,6 +61,8 @@ class Sweep:
             self._gateway.remove_clusters(done)
         held = {address for cluster in self._gateway.clusters() for address in cluster.addresses}
         gone = [i.address not in held and self._disposed(i) for i in self._roster.draining()]
+        if any(gone):
+            self._tidy()
         return len(stale) == len(done) and all(gone)
 
     def _drained(self, cluster: str) -> bool:
