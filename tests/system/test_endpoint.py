@@ -194,13 +194,20 @@ def test_a_model_sees_none_of_our_secrets(engine: RunningEngine) -> None:
     source = "import os\ndef model_fn(model_dir): return None\ndef predict_fn(data, model): return dict(os.environ)\n"
     url = engine.put_archive("nosy", lambda path: write_code(path, source))
     os.environ["AWS_SECRET_ACCESS_KEY_OF_MINE"] = "secret"  # the engine was started with what tests were given
-    engine.create_model("nosy", url, GIVEN="yes")
+    forged = {
+        "HEADGATE_VARIANT": "other",
+        "HEADGATE_BIND": "127.0.0.1:1",
+        "SAGEMAKER_BASE_DIR": "/",
+        "PATH": "/nowhere",
+    }
+    engine.create_model("nosy", url, GIVEN="yes", **forged)
     engine.create_config("nosy", ("stable", "nosy", 1.0))
     engine.sagemaker.create_endpoint(EndpointName="nosy", EndpointConfigName="nosy")
     assert engine.settled("nosy")["EndpointStatus"] == "InService"
     environment = json.loads(json.dumps(engine.invoke("nosy")[0]))
     assert environment["GIVEN"] == "yes"
     assert environment["HEADGATE_VARIANT"] == "stable"
+    assert environment["PATH"] == "/nowhere"  # the model's own business
     assert not [name for name in environment if name.startswith("AWS_")]
     engine.delete("nosy")
     del os.environ["AWS_SECRET_ACCESS_KEY_OF_MINE"]

@@ -185,15 +185,15 @@ def stop_everything(processes: Processes) -> None:
     processes.stop_all(processes.names())
 
 
-def rotate(path: Path) -> None:
-    """Keep the last LOG_BYTES of a log as its predecessor. Writers append, so the file is emptied in place.
+def rotate(path: Path, size: int = LOG_BYTES) -> None:
+    """Keep the last `size` bytes of a log as its predecessor. Writers append, so the file is emptied in place.
 
     Where there is no room for a predecessor there is none, and the room is given back.
     """
     before = path.with_suffix(".log.1")
     try:
         with path.open("rb") as source, before.open("wb") as kept:
-            source.seek(-LOG_BYTES, os.SEEK_END)
+            source.seek(max(0, path.stat().st_size - size))
             shutil.copyfileobj(source, kept, 1024**2)
     except OSError:
         before.unlink(missing_ok=True)
