@@ -137,7 +137,7 @@ def deaths(engine: RunningEngine, *names: str, seed: int = 1) -> Iterator[list[f
 def test_the_gateway_dies_again_and_again_during_updates(own_engine: RunningEngine, names: tuple[str, ...]) -> None:
     engine = own_engine
     two_versions(engine, "crossed")
-    end = time.monotonic() + 20
+    end = time.monotonic() + 14
     configs = ["crossed-one", "crossed-two", "crossed-both"]
     changes = 0
     with engine.load("crossed", rate=100) as total:
@@ -147,7 +147,7 @@ def test_the_gateway_dies_again_and_again_during_updates(own_engine: RunningEngi
                 changes += 1
         found = total()
     assert changes >= 3
-    assert len(times) >= 5
+    assert len(times) >= 4
     late = [f for f in found.failures if not any(died - 0.1 <= f["at"] <= died + 1.0 for died in times)]
     assert late == [], times
     until(lambda: answers(engine, "crossed"))

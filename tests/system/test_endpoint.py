@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import stat
 import tarfile
 import zipfile
@@ -184,10 +185,18 @@ def test_only_the_owner_can_look_into_the_home(engine: RunningEngine) -> None:
     assert stat.S_IMODE(engine.home.sockets.stat().st_mode) == 0o700
     for path in (engine.home.engine_file, engine.home.database, *engine.home.logs.rglob("*.log")):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    assert stat.S_IMODE((engine.home.sockets / "admin.sock").stat().st_mode) == 0o600
     file = engine.home.read()
     assert file is not None
+    for name in ("supervisor", "engine", "gateway"):
+        assert file.secret_key not in Path(f"/proc/{engine.process(name).pid}/cmdline").read_text()
     for path in engine.home.logs.rglob("*"):
         assert path.is_dir() or file.secret_key not in path.read_text(errors="replace"), path
+
+
+def test_the_gateway_may_open_as_many_files_as_the_system_lets_it(engine: RunningEngine) -> None:
+    soft, hard = resource.prlimit(engine.process("gateway").pid, resource.RLIMIT_NOFILE)
+    assert soft == min(hard, 65_536) or hard == resource.RLIM_INFINITY
 
 
 def test_a_model_sees_none_of_our_secrets(engine: RunningEngine) -> None:

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from headgate.wiring import local
 from tests.system.engine import RunningEngine, kill, until
 from tests.system.test_hang import answers
 from tests.system.test_kill import state_of
+from tests.system.test_update import update
 
 pytestmark = pytest.mark.slow
 
@@ -160,3 +163,15 @@ def test_a_socket_folder_of_somebody_else_is_refused(short_folder: Path) -> None
         assert list(short_folder.rglob("*.sock")) == []
     finally:
         engine.home.sockets.unlink()
+
+
+def test_a_command_from_another_session_finds_the_same_sockets(own_engine: RunningEngine) -> None:
+    """XDG_RUNTIME_DIR is another one, or none, in cron and after a log-out, which also deletes its content."""
+    own_engine.deploy("session")
+    own_engine.kill("supervisor")
+    own_engine.kill("engine")
+    argv = [sys.executable, "-m", "headgate", "status", "--json"]
+    env = {**os.environ, "HEADGATE_HOME": str(own_engine.home.path), "XDG_RUNTIME_DIR": "/tmp"}
+    subprocess.run(argv, env=env, check=True, capture_output=True)
+    update(own_engine, "session", "session-one")
+    assert own_engine.invoke("session")[1] == "stable"

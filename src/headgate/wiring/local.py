@@ -35,7 +35,7 @@ def start(home: Home, control_port: int | None = None, gateway_port: int | None 
         _refuse_taken_ports(home, file)
     home.write(file)
     if not running:
-        _start_supervisor(home)
+        start_supervisor(home)
     _wait_until_up(home, file)
     return file
 
@@ -48,7 +48,7 @@ def stop(home: Home) -> None:
     lock, processes = Lock(home.supervisor_lock), Processes(home.processes)
     left = any(processes.find(name) for name in processes.names())
     if file is not None and left and lock.holder() is None:
-        _start_supervisor(home)  # it lets the gateway answer what is in flight
+        start_supervisor(home)  # it lets the gateway answer what is in flight
     supervisor = lock.holder()
     if supervisor is not None:
         end(supervisor, grace=STOP_SECONDS)
@@ -61,7 +61,7 @@ def connect(home: Home) -> Connection:
     if file is None or not file.wanted:
         raise Unavailable("The engine is not running.", hint="Start it: `headgate up`.")
     if Lock(home.supervisor_lock).holder() is None:
-        _start_supervisor(home)
+        start_supervisor(home)
         _wait_until_up(home, file)
     return connection(file)
 
@@ -144,7 +144,7 @@ def _refuse_taken_ports(home: Home, file: EngineFile) -> None:
                 ) from None
 
 
-def _start_supervisor(home: Home) -> None:
+def start_supervisor(home: Home) -> None:
     """Start one and wait until it has its lock; where two are started at once, one of them ends."""
     argv = [sys.executable, "-m", "headgate.wiring.supervise", str(home.path)]
     log = home.logs / "supervisor.log"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from headgate.engine.home import EngineFile, Home
 from headgate.engine.supervisor import Service, Supervisor
+from headgate.errors import HeadgateError, Unavailable
 from headgate.wiring.gateway import gateway_of
 
 DRAIN_SECONDS = 10.0
@@ -48,7 +49,11 @@ def raise_file_limit() -> None:
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     place = Home(Path(sys.argv[1]))
-    found = place.read()
-    if found is None:
-        sys.exit(f"{place.engine_file} is missing: run `headgate up`.")
-    main(place, found)
+    try:
+        found = place.read()
+        if found is None:
+            raise Unavailable(f"{place.engine_file} is missing.", hint="Run `headgate up`.")
+        main(place, found)
+    except HeadgateError as problem:
+        logging.getLogger("headgate.supervisor").error("%s %s", problem.message, problem.hint)
+        sys.exit(problem.exit_code)
