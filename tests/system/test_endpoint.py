@@ -225,6 +225,8 @@ def test_a_model_sees_none_of_our_secrets(engine: RunningEngine) -> None:
 def test_a_package_is_unpacked_once(engine: RunningEngine) -> None:
     engine.deploy("twice-a", "same")
     before = sorted(engine.home.models.iterdir())
+    files = [path for path in engine.home.models.glob("*/model/**/*") if path.is_file()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o400}
     url = engine.put_linear("same-content")
     engine.create_model("twice-b", url)
     engine.create_config("twice-b", ("stable", "twice-b", 1.0))

@@ -85,6 +85,7 @@ class Change:
         except HeadgateError as error:
             self._undo(endpoint, error)
         self._attempt = None
+        self._preparation.forget()
         return math.inf
 
     def _pause(self, attempt: Attempt) -> float:

@@ -33,3 +33,7 @@ class Preparation:
             return future.result()
         except (Unavailable, OSError) as error:
             raise ModelFailed(str(error), hint=getattr(error, "hint", "")) from None
+
+    def forget(self) -> None:
+        """Wait for none of them any more: who asks again later wants what the store holds then."""
+        self._under_way.clear()

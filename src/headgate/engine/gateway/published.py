@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from headgate.core.digest import canonical_json
-from headgate.core.files import write_atomic
+from headgate.core.files import write_atomic, writing
 from headgate.engine.gateway.admin import Admin
 from headgate.errors import Unavailable
 
@@ -64,13 +64,14 @@ class Published:
             return self._resources
 
     def write(self, resources: Resources) -> None:
-        """Replace the content; nothing happens where a readable file says the same."""
+        """Replace the content; nothing happens where a readable file says the same. Raises Unavailable (disk full)."""
         with self._lock:
             if canonical_json(resources) == canonical_json(self.resources) and self._readable:
                 return
             self._version = max(self._version + 1, time.time_ns() // 1_000_000)
             document = {"version_info": str(self._version), "type_url": self._kind, "resources": list(resources)}
-            write_atomic(self._path, json.dumps(document).encode(), mode=0o600)
+            with writing(self._path):
+                write_atomic(self._path, json.dumps(document).encode(), mode=0o600)
             self._resources, self._readable, self._seen = resources, True, _stamp(self._path)
 
     def publish(self, resources: Resources, seconds: float) -> None:
