@@ -1,6 +1,7 @@
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,3 +68,33 @@ def test_no_room_for_the_record_is_an_error(tmp_path: Path) -> None:
     missing = Processes(tmp_path / "missing")
     with pytest.raises(Unavailable, match="one could not be started"):
         missing.start("one", SLEEP, env={}, log=tmp_path / "log")
+
+
+def test_what_a_process_started_ends_with_it(processes: Processes, tmp_path: Path) -> None:
+    code = "import subprocess, time; print(subprocess.Popen(['sleep', '60']).pid, flush=True); time.sleep(60)"
+    start(processes, tmp_path, [sys.executable, "-c", code])
+    log = tmp_path / "one.log"
+    while not log.read_text().endswith("\n"):
+        pass
+    child = Path(f"/proc/{log.read_text().strip()}/stat")
+    assert child.exists()
+    processes.stop("one")
+    while child.exists() and child.read_text().rpartition(")")[2].split()[0] not in "ZX":
+        pass
+
+
+def test_several_that_ignore_sigterm_share_the_time(processes: Processes, tmp_path: Path) -> None:
+    names = [f"stubborn-{number}" for number in range(3)]
+    for name in names:
+        processes.start(name, STUBBORN, env=dict(os.environ), log=tmp_path / f"{name}.log")
+        while "up" not in (tmp_path / f"{name}.log").read_text():
+            pass
+    began = time.monotonic()
+    processes.stop_all(names, grace=1.0)
+    assert time.monotonic() - began < 2.5
+    assert processes.names() == []
+
+
+def test_the_record_needs_no_program_of_the_path(processes: Processes, tmp_path: Path) -> None:
+    process = processes.start("one", SLEEP, env={"PATH": "/nowhere"}, log=tmp_path / "one.log")
+    assert processes.find("one") == process

@@ -4,6 +4,7 @@ import pytest
 
 from headgate.engine.fleet import Fleet, Variant
 from headgate.engine.state import Endpoint, Instance, State
+from headgate.errors import Unavailable
 
 
 @pytest.fixture
@@ -59,3 +60,18 @@ def test_weights_and_counts_change_alone() -> None:
     changed = FLEET.with_weights({"stable": 3.0}, {"stable": 2})
     assert (changed.variants[0].weight, changed.variants[0].instance_count) == (3.0, 2)
     assert changed.variants[0].kind == FLEET.variants[0].kind
+
+
+@pytest.mark.parametrize("keep", [0, 16, 4096])
+def test_a_damaged_database_is_refused_and_left_as_it_is(tmp_path: Path, keep: int) -> None:
+    path = tmp_path / "engine.db"
+    state = State(path)
+    for number in range(200):
+        state.put_resource("model", f"m-{number}", 1.0, {"text": "x" * 100})
+    state.close()
+    content = path.read_bytes()
+    damaged = content[:keep] + b"\xff" * (len(content) - keep)
+    path.write_bytes(damaged)
+    with pytest.raises(Unavailable, match=r"cannot use .*engine\.db"):
+        State(path)
+    assert path.read_bytes() == damaged

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import stat
 import tarfile
 import zipfile
@@ -184,23 +185,38 @@ def test_only_the_owner_can_look_into_the_home(engine: RunningEngine) -> None:
     assert stat.S_IMODE(engine.home.sockets.stat().st_mode) == 0o700
     for path in (engine.home.engine_file, engine.home.database, *engine.home.logs.rglob("*.log")):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    assert stat.S_IMODE((engine.home.sockets / "admin.sock").stat().st_mode) == 0o600
     file = engine.home.read()
     assert file is not None
+    for name in ("supervisor", "engine", "gateway"):
+        assert file.secret_key not in Path(f"/proc/{engine.process(name).pid}/cmdline").read_text()
     for path in engine.home.logs.rglob("*"):
         assert path.is_dir() or file.secret_key not in path.read_text(errors="replace"), path
+
+
+def test_the_gateway_may_open_as_many_files_as_the_system_lets_it(engine: RunningEngine) -> None:
+    soft, hard = resource.prlimit(engine.process("gateway").pid, resource.RLIMIT_NOFILE)
+    assert soft == min(hard, 65_536) or hard == resource.RLIM_INFINITY
 
 
 def test_a_model_sees_none_of_our_secrets(engine: RunningEngine) -> None:
     source = "import os\ndef model_fn(model_dir): return None\ndef predict_fn(data, model): return dict(os.environ)\n"
     url = engine.put_archive("nosy", lambda path: write_code(path, source))
     os.environ["AWS_SECRET_ACCESS_KEY_OF_MINE"] = "secret"  # the engine was started with what tests were given
-    engine.create_model("nosy", url, GIVEN="yes")
+    forged = {
+        "HEADGATE_VARIANT": "other",
+        "HEADGATE_BIND": "127.0.0.1:1",
+        "SAGEMAKER_BASE_DIR": "/",
+        "PATH": "/nowhere",
+    }
+    engine.create_model("nosy", url, GIVEN="yes", **forged)
     engine.create_config("nosy", ("stable", "nosy", 1.0))
     engine.sagemaker.create_endpoint(EndpointName="nosy", EndpointConfigName="nosy")
     assert engine.settled("nosy")["EndpointStatus"] == "InService"
     environment = json.loads(json.dumps(engine.invoke("nosy")[0]))
     assert environment["GIVEN"] == "yes"
     assert environment["HEADGATE_VARIANT"] == "stable"
+    assert environment["PATH"] == "/nowhere"  # the model's own business
     assert not [name for name in environment if name.startswith("AWS_")]
     engine.delete("nosy")
     del os.environ["AWS_SECRET_ACCESS_KEY_OF_MINE"]
@@ -209,6 +225,8 @@ def test_a_model_sees_none_of_our_secrets(engine: RunningEngine) -> None:
 def test_a_package_is_unpacked_once(engine: RunningEngine) -> None:
     engine.deploy("twice-a", "same")
     before = sorted(engine.home.models.iterdir())
+    files = [path for path in engine.home.models.glob("*/model/**/*") if path.is_file()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o400}
     url = engine.put_linear("same-content")
     engine.create_model("twice-b", url)
     engine.create_config("twice-b", ("stable", "twice-b", 1.0))

@@ -1,6 +1,7 @@
 """kill -9 of the engine before and after every transaction of a deploy: the next engine completes it."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from headgate.engine.processes import Processes
+from headgate.engine.processes import Processes, wait_for_exit
+from headgate.wiring import local
 from tests.system.engine import ROOT, RunningEngine, until
 from tests.system.test_endpoint import write_code
 
@@ -111,8 +113,33 @@ def test_an_engine_killed_while_a_model_starts_goes_on(own_engine: RunningEngine
     assert own_engine.invoke("slow")[0] == {"model": "opened"}
 
 
-def test_a_second_supervisor_ends_at_once(own_engine: RunningEngine) -> None:
+def test_an_engine_that_is_told_to_end_during_a_deploy_is_replaced_and_goes_on(own_engine: RunningEngine) -> None:
+    own_engine.deploy("told")
+    url = own_engine.put_linear("told-two", bias=5.0)
+    own_engine.create_model("told-two", url)
+    own_engine.create_config("told-two", ("stable", "told-two", 1))
+    with own_engine.load("told", rate=100) as total:
+        for new in ("told-two", "told-one", "told-two"):
+            own_engine.sagemaker.update_endpoint(EndpointName="told", EndpointConfigName=new)
+            engine = own_engine.process("engine")
+            os.kill(engine.pid, signal.SIGTERM)
+            assert wait_for_exit(engine, 5)
+            assert settled(own_engine, "told") == new
+        sent = total()
+    assert sent.failed == 0, sent.failures
 
+
+def test_a_supervisor_killed_before_everything_runs_is_replaced_by_one_that_goes_on(own_engine: RunningEngine) -> None:
+    for name in ("supervisor", "engine", "gateway"):
+        own_engine.kill(name)
+    for _ in range(5):  # each dies a little later than the one before
+        local.start_supervisor(own_engine.home)
+        own_engine.kill("supervisor")
+    local.connect(own_engine.home)
+    own_engine.deploy("late")
+
+
+def test_a_second_supervisor_ends_at_once(own_engine: RunningEngine) -> None:
     before = {name: own_engine.process(name) for name in ("supervisor", "engine", "gateway")}
     processes = Processes(own_engine.home.processes)
     argv = [sys.executable, "-m", "headgate.wiring.supervise", str(own_engine.home.path)]

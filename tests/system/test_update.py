@@ -150,6 +150,22 @@ def test_an_update_that_does_not_start_leaves_the_old_fleet_serving(engine: Runn
     engine.delete("careful")
 
 
+def test_a_package_prepared_for_an_update_that_failed_is_fetched_again(engine: RunningEngine) -> None:
+    engine.deploy("fresh")
+    source = "def model_fn(model_dir): return {0}\ndef predict_fn(data, model): return model\n"
+    url = engine.put_archive("fresh-two", lambda path: write_code(path, source.format(1)))
+    engine.create_model("fresh-two", url)
+    engine.create_model("fresh-none", "s3://headgate-local/nowhere/model.tar.gz")
+    engine.create_config("fresh-bad", ("a", "fresh-none", 1), ("b", "fresh-two", 1))
+    engine.create_config("fresh-two", ("b", "fresh-two", 1))
+    engine.sagemaker.update_endpoint(EndpointName="fresh", EndpointConfigName="fresh-bad")
+    assert "nowhere" in engine.settled("fresh")["FailureReason"]
+    engine.put_archive("fresh-two", lambda path: write_code(path, source.format(2)))
+    update(engine, "fresh", "fresh-two")
+    assert engine.invoke("fresh")[0] == 2
+    engine.delete("fresh")
+
+
 def test_a_hung_canary_does_not_hold_up_its_own_removal(engine: RunningEngine) -> None:
     engine.deploy("hung")
     source = (

@@ -1,12 +1,13 @@
 """Writes that survive: temporary file in the same folder, fsync, rename, fsync of the folder."""
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from headgate.errors import Unavailable
+from headgate.errors import Refused, Unavailable
 
 
 @contextmanager
@@ -47,11 +48,15 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
 
 
 def private_folder(path: Path) -> Path:
-    """Make a folder that only its owner can enter (0700), and refuse one that somebody else owns."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = path.lstat()
-    if found.st_uid != os.getuid():
-        raise PermissionError(f"{path} belongs to another user")
-    if found.st_mode & 0o077:
-        path.chmod(0o700)
+    """Make a folder that only its owner can enter (0700). Raises Refused where somebody else's, or a file, is there."""
+    with writing(path):
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except FileExistsError:
+            raise Refused(f"{path} is not a folder.", hint="Move it away.") from None
+        found = path.lstat()
+        if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
+            raise Refused(f"{path} belongs to another user, or is a link.", hint="Have it removed.")
+        if found.st_mode & 0o077:
+            path.chmod(0o700)
     return path

@@ -17,16 +17,33 @@ from headgate.core.files import write_atomic
 from headgate.errors import InvalidInput
 
 BUILD_SECONDS = 900
+READY = ".ready"
+"""In a folder that was made to the end."""
+
+
+def requirements_of(base: Path) -> Path:
+    """Where an unpacked package says what its code needs."""
+    return base / "model" / "code" / "requirements.txt"
+
+
+def environment_of(base: Path, environments: Path) -> Path | None:
+    """The folder of the environment that an unpacked package runs in, or None where it needs none of its own."""
+    requirements = requirements_of(base)
+    return _folder(requirements, environments) if requirements.exists() else None
+
+
+def _folder(requirements: Path, environments: Path) -> Path:
+    return environments / sha256(requirements.read_bytes() + sys.version.encode())[:16]
 
 
 def python_for(requirements: Path, environments: Path, log: Path) -> Path:
     """The Python with which the code beside `requirements` runs. Raises InvalidInput with pip's last words."""
-    key = sha256(requirements.read_bytes() + sys.version.encode())[:16]
-    folder = environments / key
+    folder = _folder(requirements, environments)
     python = folder / "bin" / "python"
-    with (environments / f"{key}.lock").open("w") as lock:
+    environments.mkdir(mode=0o700, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / ".ready").exists():
+        if not (folder / READY).exists():
             shutil.rmtree(folder, ignore_errors=True)
             _build(folder, python, requirements, log, lock.fileno())
             write_atomic(folder / ".ready", b"")

@@ -72,17 +72,19 @@ class Home:
 
     def make(self) -> None:
         """Create the folders, for their owner alone (0700)."""
-        for folder in (self.path, self.store, self.logs, self.gateway, self.models, self.environments, self.processes):
+        for folder in (
+            self.path, self.store, self.logs, self.gateway, self.models, self.environments, self.processes, self.sockets
+        ):  # fmt: skip
             private_folder(folder)
 
     @property
     def sockets(self) -> Path:
-        """A short private folder for Unix sockets, whose paths are limited to 107 bytes."""
-        base = os.environ.get("XDG_RUNTIME_DIR")
-        name = f"headgate-{os.getuid()}-{sha256(str(self.path).encode())[:8]}"
-        if base and len(base) < 50 and Path(base).is_dir():
-            return Path(base) / name
-        return Path("/tmp") / name  # made by private_folder, which refuses one that belongs to another user
+        """A short private folder for Unix sockets, whose paths are limited to 107 bytes.
+
+        Not below XDG_RUNTIME_DIR: that is deleted when its user logs out, and is not set in every session. `make`
+        refuses a folder that belongs to another user.
+        """
+        return Path("/tmp") / f"headgate-{os.getuid()}-{sha256(str(self.path).encode())[:8]}"
 
     def read(self) -> EngineFile | None:
         """`engine.json`, or None where there has never been an engine."""

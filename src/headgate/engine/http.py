@@ -23,15 +23,28 @@ class UnixConnection(http.client.HTTPConnection):
 
 def request(address: str, path: str, *, method: str = "GET", timeout: float = 2.0) -> tuple[int, bytes]:
     """Status and body of the answer. Raises Unavailable when there is none."""
-    unix = address.removeprefix("unix:")
-    host, _, port = address.rpartition(":")
-    connection = (
-        UnixConnection(unix, timeout) if unix != address else http.client.HTTPConnection(host, int(port), timeout)
-    )
-    with closing(connection):
+    with closing(_connection(address, timeout)) as connection:
         try:
             connection.request(method, path)
             answer = connection.getresponse()
             return answer.status, answer.read()
         except (OSError, http.client.HTTPException) as error:
             raise Unavailable(f"{address} does not answer: {error}.") from None
+
+
+def accepts(address: str) -> bool:
+    """Whether somebody listens there."""
+    with closing(_connection(address, 0.5)) as connection:
+        try:
+            connection.connect()
+            return True
+        except TimeoutError:  # its backlog is full
+            return True
+        except OSError:
+            return False
+
+
+def _connection(address: str, timeout: float) -> http.client.HTTPConnection:
+    unix = address.removeprefix("unix:")
+    host, _, port = address.rpartition(":")
+    return UnixConnection(unix, timeout) if unix != address else http.client.HTTPConnection(host, int(port), timeout)

@@ -9,17 +9,18 @@ import secrets
 import shutil
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from headgate.core.archive import extract
 from headgate.core.digest import sha256_file
 from headgate.core.files import write_atomic
-from headgate.engine.environments import python_for
+from headgate.engine.environments import READY, python_for, requirements_of
 from headgate.engine.fleet import Variant
 from headgate.engine.home import Home
-from headgate.engine.http import request
+from headgate.engine.http import accepts, request
 from headgate.engine.images import Program, program
+from headgate.engine.leftovers import clear
 from headgate.engine.processes import Process, Processes
 from headgate.engine.state import Instance
 from headgate.errors import HeadgateError, InvalidInput, Unavailable
@@ -28,6 +29,8 @@ ArtifactOpener = Callable[[str], Path]
 """From a ModelDataUrl (`s3://bucket/key`) to a file on this machine; raises NotFound."""
 
 STOP_SECONDS = 30.0
+PREFIX = "model-"
+TAIL_BYTES = 4096
 INHERITED = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
 """The rest of the engine's environment may hold credentials and is kept from the model."""
 
@@ -76,43 +79,67 @@ class ModelServers:
         except Unavailable:
             return False
 
-    def stop(self, instance: Instance) -> None:
-        """SIGTERM, 30 seconds to answer what is in flight, SIGKILL; the address is free afterwards."""
-        self._processes.stop(_process_name(instance.id), grace=STOP_SECONDS)
+    def accepts(self, instance: Instance) -> bool:
+        """Whether somebody listens at the address of an instance, be it hung."""
+        return accepts(instance.address)
+
+    def ask_to_stop(self, instance: Instance) -> None:
+        """SIGTERM: answer what is in flight, then end."""
+        self._processes.terminate(_process_name(instance.id))
+
+    def kill(self, instance: Instance) -> None:
+        """SIGKILL to the process and to what it started."""
+        self._processes.kill(_process_name(instance.id))
+
+    def forget(self, instance: Instance) -> None:
+        """Forget an instance whose process has ended; its address is free afterwards."""
+        self._processes.forget(_process_name(instance.id))
         if instance.address.startswith("unix:"):
             Path(instance.address.removeprefix("unix:")).unlink(missing_ok=True)
 
-    def stop_all_but(self, instance_ids: set[str]) -> None:
-        """End model servers that nobody remembers (the database was deleted)."""
-        keep = {_process_name(instance_id) for instance_id in instance_ids}
-        for name in self._processes.names():
-            if name.startswith("model-") and name not in keep:
-                self._processes.stop(name, grace=STOP_SECONDS)
+    def strangers(self, instance_ids: set[str]) -> list[str]:
+        """The names of model servers that nobody remembers (the database was deleted)."""
+        known = {_process_name(instance_id) for instance_id in instance_ids}
+        return [name for name in self._processes.names() if name.startswith(PREFIX) and name not in known]
+
+    def stop_strangers(self, names: list[str]) -> None:
+        """SIGTERM, 30 seconds to answer what is in flight, SIGKILL."""
+        self._processes.stop_all(names, grace=STOP_SECONDS)
+
+    def clear_leftovers(self, instances: Callable[[], Sequence[Instance]]) -> None:
+        """Remove old packages, environments and logs that no instance needs."""
+        with self._unpacking:
+            known = instances()
+            clear(self._home, {Path(instance.base) for instance in known}, {instance.id for instance in known})
 
     def log(self, instance: Instance) -> Path:
         """Where an instance's output goes."""
         return self._home.logs / instance.endpoint / f"{instance.variant}-{instance.id}.log"
 
     def last_words(self, instance: Instance) -> str:
-        """The last line an instance wrote, at most 300 characters."""
+        """What an instance said last, at most 300 characters, as the end of a message; empty where it said nothing."""
         try:
-            lines = self.log(instance).read_text(errors="replace").split("\n")
+            with self.log(instance).open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+                lines = file.read().decode(errors="replace").split("\n")
         except FileNotFoundError:
             return ""
-        return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "")
+        words = next((line.strip()[:300] for line in reversed(lines) if line.strip()), "")
+        return f" It said: {words}" if words else ""
 
     def _extracted(self, url: str) -> Path:
-        """The base folder of a package. Without `.ready` its unpacking was cut short and is done again."""
+        """The base folder of a package. Without READY its unpacking was cut short and is done again."""
         base = self._home.models / "none"
         if url:
             archive = self._open(url)
             base = self._home.models / sha256_file(archive)
         with self._unpacking:
-            if not (base / ".ready").exists():
+            if not is_whole(base):
                 shutil.rmtree(base, ignore_errors=True)
-                base.mkdir()
+                base.mkdir(parents=True)
                 self._fill(base / "model", url)
-                write_atomic(base / ".ready", b"")
+                write_atomic(base / READY, b"")
+            os.utime(base)  # it is the newest now, and so not among what is cleared away
         return base
 
     def _fill(self, model: Path, url: str) -> None:
@@ -124,10 +151,12 @@ class ModelServers:
         except HeadgateError as error:
             raise InvalidInput(f"{url}: {error.message}", hint=error.hint) from None
         for path in [*model.rglob("*"), model, model.parent]:
+            if path.is_file():
+                path.chmod(0o400)  # instances share it: code that writes to its own package should notice
             _sync(path)
 
     def _program(self, endpoint: str, variant: Variant, base: Path) -> Program:
-        requirements = base / "model" / "code" / "requirements.txt"
+        requirements = requirements_of(base)
         found = program(variant.image, self._home.settings)
         if not (found.ours and requirements.exists()):
             return found
@@ -143,15 +172,20 @@ class ModelServers:
             address["HEADGATE_BIND"] = instance.address
         else:
             address["SAGEMAKER_BIND_TO_PORT"] = instance.address.rpartition(":")[2]
-        return {**kept, **place, **variant.environment, **address}
+        return {**kept, **variant.environment, **place, **address}
 
 
 class ModelFailed(HeadgateError):
     """A model server does not start; the message becomes the endpoint's FailureReason."""
 
 
+def is_whole(base: Path) -> bool:
+    """Whether the package of a base folder is there, and was unpacked to the end."""
+    return (base / READY).exists()
+
+
 def _process_name(instance_id: str) -> str:
-    return f"model-{instance_id}"
+    return f"{PREFIX}{instance_id}"
 
 
 def _free_port() -> int:

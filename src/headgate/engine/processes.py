@@ -24,9 +24,7 @@ _READ_START = (
     if _LINUX
     else 'start=$(set -- $(ps -o lstart= -p $$); IFS=_; echo "$*")'
 )
-_RECORD_AND_EXEC = (
-    f'umask 077; {_READ_START}; echo "$$ $start" >"$0.new" && mv "$0.new" "$0" && cd "$1" && shift && exec "$@"'
-)
+_RECORD_AND_EXEC = f'umask 077; {_READ_START}; echo "$$ $start" >"$0" && cd "$1" && shift && exec "$@"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +88,27 @@ class Processes:
         if process is not None:
             end(process, grace=grace)
         self.forget(name)
+
+    def stop_all(self, names: Sequence[str], *, grace: float = 30.0) -> None:
+        """Stop several at once: all of them together have `grace` seconds."""
+        deadline = time.monotonic() + grace
+        for name in names:
+            self.terminate(name)
+        for name in names:
+            self.stop(name, grace=max(0.0, deadline - time.monotonic()))
+
+    def terminate(self, name: str) -> None:
+        """SIGTERM; does not wait."""
+        process = self.find(name)
+        if process is not None:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGTERM)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to the session of the process on record, which must be alive or only just have ended."""
+        process = self._read(name)
+        if process is not None:
+            _kill_session(process)
 
     def forget(self, name: str) -> None:
         """Delete the record; the process, if there is one, goes on."""
@@ -161,11 +180,15 @@ def watch(process: Process, timeout: float) -> None:
 
 
 def end(process: Process, *, grace: float) -> None:
-    """SIGTERM to the process, then SIGKILL to its session after `grace` seconds."""
+    """SIGTERM to the process, then SIGKILL to its session: to all of it after `grace` seconds, else to what is left."""
     with suppress(ProcessLookupError):
         os.kill(process.pid, signal.SIGTERM)
-    if wait_for_exit(process, grace):
-        return
-    with suppress(ProcessLookupError):
+    gone = wait_for_exit(process, grace)
+    _kill_session(process)
+    if not gone:
+        wait_for_exit(process, 5.0)
+
+
+def _kill_session(process: Process) -> None:
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    wait_for_exit(process, 5.0)

@@ -1,12 +1,15 @@
 """One worker for each endpoint: who looks after what is wanted."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from headgate.engine.endpoint_worker import EndpointWorker
 from headgate.engine.gateway.gateway import Gateway
 from headgate.engine.model_servers import ModelServers
 from headgate.engine.state import State
+
+STOP_SECONDS = 10.0
 
 
 class Reconciler:
@@ -23,7 +26,8 @@ class Reconciler:
     def start(self) -> None:
         """Go on with every endpoint where the last engine left it, and end what belongs to none."""
         known = {endpoint.name for endpoint in self._state.endpoints()}
-        self._servers.stop_all_but({instance.id for instance in self._state.instances()})
+        strangers = self._servers.strangers({instance.id for instance in self._state.instances()})
+        self._executor.submit(self._servers.stop_strangers, strangers)
         for stranger in set(self._gateway.endpoints()) - known:
             self._gateway.remove_routes(stranger)
         strange = [c.name for c in self._gateway.clusters() if c.name.partition("/")[0] not in known]
@@ -60,8 +64,10 @@ class Reconciler:
     def stop(self) -> None:
         """End the workers. Model servers and gateway go on."""
         with self._lock:
-            for worker in self._workers.values():
-                worker.halt()
-            for worker in self._workers.values():
-                worker.join(timeout=10)
-            self._executor.shutdown(wait=False, cancel_futures=True)
+            workers = list(self._workers.values())
+        for worker in workers:
+            worker.halt()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        deadline = time.monotonic() + STOP_SECONDS
+        for worker in workers:
+            worker.join(timeout=max(0.0, deadline - time.monotonic()))

@@ -80,8 +80,22 @@ class State:
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
         self._db.row_factory = sqlite3.Row
         path.chmod(0o600)
+        try:
+            self._open()
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise Unavailable(
+                f"The engine cannot use {path}: {error}.",
+                hint="Nothing was changed. Put a backup of it (with its -wal) in its place, or move it away: "
+                "the engine then starts empty, and stops the model servers that it does not know.",
+            ) from None
+
+    def _open(self) -> None:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
+        (found,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(str(found).replace("\n", " "))
         self._db.executescript(SCHEMA)
 
     def close(self) -> None:

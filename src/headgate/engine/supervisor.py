@@ -10,6 +10,7 @@ import fcntl
 import logging
 import os
 import select
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,6 +39,8 @@ class Service:
     argv: Sequence[str]
     env: Mapping[str, str]
     log: Path
+    before: Callable[[], object] = lambda: None
+    """Called before each start: mends the files that the program needs."""
 
 
 class Lock:
@@ -135,6 +138,7 @@ class Supervisor:
             return wait
         self._restarts[service.name] = (count + 1, now)
         try:
+            service.before()
             process = self._processes.start(service.name, service.argv, env=service.env, log=service.log)
             log.info("%s: started as process %d", service.name, process.pid)
         except (HeadgateError, OSError) as error:
@@ -164,21 +168,33 @@ class Supervisor:
         log.info("supervisor %d: stopping", os.getpid())
         with suppress(HeadgateError):
             self._drain()
-        self._processes.stop("engine", grace=15.0)
-        models = [name for name in self._processes.names() if name.startswith("model-")]
-        for name in models:
-            process = self._processes.find(name)
-            with suppress(ProcessLookupError):
-                if process is not None:
-                    os.kill(process.pid, signal.SIGTERM)
-        for name in [*models, *(service.name for service in self._services)]:
-            self._processes.stop(name)
+        stop_everything(self._processes)
         log.info("supervisor %d: all stopped", os.getpid())
 
     def _rotate_logs(self) -> None:
-        """Keep each log and its predecessor below LOG_BYTES. Writers append, so the file is emptied in place."""
         for path in self._home.logs.rglob("*.log"):
             with suppress(OSError):
                 if path.stat().st_size > LOG_BYTES:
-                    path.with_suffix(".log.1").write_bytes(path.read_bytes())
-                    os.truncate(path, 0)
+                    rotate(path)
+
+
+def stop_everything(processes: Processes) -> None:
+    """Stop all that is on record, in order: the engine, which would start models again; models; the rest."""
+    processes.stop("engine", grace=15.0)
+    processes.stop_all([name for name in processes.names() if name.startswith("model-")])
+    processes.stop_all(processes.names())
+
+
+def rotate(path: Path, size: int = LOG_BYTES) -> None:
+    """Keep the last `size` bytes of a log as its predecessor. Writers append, so the file is emptied in place.
+
+    Where there is no room for a predecessor there is none, and the room is given back.
+    """
+    before = path.with_suffix(".log.1")
+    try:
+        with path.open("rb") as source, before.open("wb") as kept:
+            source.seek(max(0, path.stat().st_size - size))
+            shutil.copyfileobj(source, kept, 1024**2)
+    except OSError:
+        before.unlink(missing_ok=True)
+    os.truncate(path, 0)

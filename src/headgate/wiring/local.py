@@ -9,11 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from headgate.core.files import private_folder
 from headgate.engine.home import EngineFile, Home, new_keys
 from headgate.engine.http import request
 from headgate.engine.processes import Processes, end
-from headgate.engine.supervisor import Lock
+from headgate.engine.supervisor import Lock, stop_everything
 from headgate.errors import HeadgateError, MissingExtra, Unavailable, UsageError
 from headgate.hosting.session import Connection
 
@@ -27,14 +26,16 @@ def start(home: Home, control_port: int | None = None, gateway_port: int | None 
     """Start the engine and wait until it answers; nothing but a look where it runs already."""
     _need_engine()
     home.make()
-    private_folder(home.sockets)
+    file = home.read()
+    if file is None:
+        stop(home)  # what runs without engine.json cannot be reached: the file was deleted under it
     running = Lock(home.supervisor_lock).holder() is not None
-    file = _chosen(home.read(), control_port, gateway_port, running=running)
+    file = _chosen(file, control_port, gateway_port, running=running)
     if not running:
         _refuse_taken_ports(home, file)
     home.write(file)
     if not running:
-        _start_supervisor(home)
+        start_supervisor(home)
     _wait_until_up(home, file)
     return file
 
@@ -42,15 +43,16 @@ def start(home: Home, control_port: int | None = None, gateway_port: int | None 
 def stop(home: Home) -> None:
     """Stop everything: gateway, engine, model servers. State and packages stay; `start` brings endpoints back."""
     file = home.read()
-    if file is None:
-        return
-    home.write(replace(file, wanted=False))
+    if file is not None:
+        home.write(replace(file, wanted=False))
     lock, processes = Lock(home.supervisor_lock), Processes(home.processes)
-    if lock.holder() is None and any(processes.find(name) for name in processes.names()):
-        _start_supervisor(home)  # only a supervisor knows how to stop in order
+    left = any(processes.find(name) for name in processes.names())
+    if file is not None and left and lock.holder() is None:
+        start_supervisor(home)  # it lets the gateway answer what is in flight
     supervisor = lock.holder()
     if supervisor is not None:
         end(supervisor, grace=STOP_SECONDS)
+    stop_everything(processes)  # nothing, unless there was no supervisor or it was too slow
 
 
 def connect(home: Home) -> Connection:
@@ -59,7 +61,7 @@ def connect(home: Home) -> Connection:
     if file is None or not file.wanted:
         raise Unavailable("The engine is not running.", hint="Start it: `headgate up`.")
     if Lock(home.supervisor_lock).holder() is None:
-        _start_supervisor(home)
+        start_supervisor(home)
         _wait_until_up(home, file)
     return connection(file)
 
@@ -142,7 +144,7 @@ def _refuse_taken_ports(home: Home, file: EngineFile) -> None:
                 ) from None
 
 
-def _start_supervisor(home: Home) -> None:
+def start_supervisor(home: Home) -> None:
     """Start one and wait until it has its lock; where two are started at once, one of them ends."""
     argv = [sys.executable, "-m", "headgate.wiring.supervise", str(home.path)]
     log = home.logs / "supervisor.log"

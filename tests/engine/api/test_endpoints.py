@@ -315,3 +315,18 @@ def test_endpoints_are_listed_by_status(engine: Running, deployed: Any) -> None:
     engine.state.put_endpoint(replace(late, modified=late.modified + 3600))
     found = deployed.list_endpoints(LastModifiedTimeAfter=late.modified + 1800)["Endpoints"]
     assert [e["EndpointName"] for e in found] == ["new"]
+
+
+def test_a_machine_is_not_asked_for_more_than_it_can_do(deployed: Any) -> None:
+    def limit(call: Any, name: str = "iris", **request: Any) -> str:
+        code, message = refusal(call, EndpointName=name, **request)
+        assert code == "ResourceLimitExceeded"
+        return message
+
+    make_config(deployed, "many", variant(InitialInstanceCount=33))
+    assert "ask for 33 instances together" in limit(deployed.create_endpoint, "other", EndpointConfigName="many")
+    assert "at most 32" in limit(deployed.update_endpoint, EndpointConfigName="many")
+    entries = [{"VariantName": "canary", "DesiredInstanceCount": 32}]
+    assert "ask for 33" in limit(deployed.update_endpoint_weights_and_capacities, DesiredWeightsAndCapacities=entries)
+    entries[0]["DesiredInstanceCount"] = 31
+    deployed.update_endpoint_weights_and_capacities(EndpointName="iris", DesiredWeightsAndCapacities=entries)

@@ -1,7 +1,11 @@
+import re
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from botocore.model import StructureShape
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headgate.engine.api.errors import ApiError
 from headgate.engine.api.service_model import RequestShapes
@@ -132,3 +136,16 @@ def test_booleans_lists_and_maps_have_their_types() -> None:
         "a map at 'primaryContainer.environment'",
     ):
         assert part in message
+
+
+@given(st.text(max_size=70) | st.from_regex(r"[a-z/.%-]{1,20}[\x00-\x7f]?"))
+def test_a_name_that_gets_in_can_name_no_other_place(text: str) -> None:
+    """Endpoint and variant names become folders, sockets, paths and Lua text."""
+    requests = {
+        "CreateEndpoint": {"EndpointName": text, "EndpointConfigName": "c"},
+        "CreateEndpointConfig": {"EndpointConfigName": "c", "ProductionVariants": [{**VARIANT, "VariantName": text}]},
+    }
+    for operation, request in requests.items():
+        with suppress(ApiError):
+            check(request, shape(operation))
+            assert re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,62}", text, re.ASCII)

@@ -7,16 +7,32 @@ and nothing that a roll-back may need.
 from typing import Any
 
 from headgate.engine.api.endpoint_configs import require_traffic
-from headgate.engine.api.errors import invalid, unsupported
+from headgate.engine.api.errors import ApiError, invalid, unsupported
 from headgate.engine.api.models import Models, model_data_url
 from headgate.engine.fleet import Fleet, Variant
 
 STARTUP_SECONDS = 240
+MOST_INSTANCES = 32
+"""Of one endpoint: each is a process of this machine."""
 
 
 def fleet_of(config: dict[str, Any], models: Models) -> Fleet:
     """The fleet that an endpoint config describes. Raises ApiError where one of its models is gone."""
-    return Fleet(config["EndpointConfigName"], tuple(_variant(v, models) for v in config["ProductionVariants"]))
+    return checked_size(
+        Fleet(config["EndpointConfigName"], tuple(_variant(v, models) for v in config["ProductionVariants"]))
+    )
+
+
+def checked_size(fleet: Fleet) -> Fleet:
+    """The fleet itself. Raises ApiError where it is more than a machine should be asked for."""
+    count = sum(variant.instance_count for variant in fleet.variants)
+    if count > MOST_INSTANCES:
+        raise ApiError(
+            "ResourceLimitExceeded",
+            f"The variants of the endpoint ask for {count} instances together. The Headgate engine runs at most "
+            f"{MOST_INSTANCES} for one endpoint: each is a process of this machine. Ask for fewer.",
+        )
+    return fleet
 
 
 def _variant(variant: dict[str, Any], models: Models) -> Variant:
@@ -43,7 +59,7 @@ def retained(target: Fleet, active: Fleet, request: dict[str, Any]) -> Fleet:
     counts = {} if "DesiredInstanceCount" in excluded else {v.name: v.instance_count for v in active.variants}
     changed = target.with_weights(weights, counts)
     require_traffic(v.weight for v in changed.variants)
-    return changed
+    return checked_size(changed)
 
 
 def reweighed(active: Fleet, entries: list[dict[str, Any]]) -> Fleet:
@@ -60,7 +76,7 @@ def reweighed(active: Fleet, entries: list[dict[str, Any]]) -> Fleet:
     counts = {e["VariantName"]: e["DesiredInstanceCount"] for e in entries if "DesiredInstanceCount" in e}
     changed = active.with_weights(weights, counts)
     require_traffic(variant.weight for variant in changed.variants)
-    return changed
+    return checked_size(changed)
 
 
 def _check_entry(entry: dict[str, Any]) -> None:

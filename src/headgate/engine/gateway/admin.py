@@ -12,6 +12,8 @@ from headgate.engine.http import request
 from headgate.errors import Unavailable
 
 Stats = dict[str, int | str]
+Health = dict[str, dict[str, bool]]
+"""For each cluster, which of its addresses are healthy."""
 
 
 class Admin:
@@ -34,7 +36,12 @@ class Admin:
         found = cast(list[dict[str, Any]], self._json(f"/stats?format=json&filter={quote(pattern, safe='')}")["stats"])
         return {stat["name"]: stat["value"] for stat in found if "name" in stat}
 
-    def health(self) -> dict[str, dict[str, bool]]:
+    def stats_like(self, pattern: str) -> dict[str, int]:
+        """Counters and gauges whose names match a regular expression."""
+        found = self._json(f"/stats?format=json&filter={quote(pattern, safe='')}")["stats"]
+        return {stat["name"]: int(stat["value"]) for stat in found if "name" in stat}
+
+    def health(self) -> Health:
         """For each active cluster, which of its addresses are healthy."""
         clusters = self._json("/clusters?format=json").get("cluster_statuses", [])
         return {cluster["name"]: _hosts(cluster.get("host_statuses", [])) for cluster in clusters}

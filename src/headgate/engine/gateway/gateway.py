@@ -11,15 +11,16 @@ turns. Envoy itself is started by somebody else (`argv`), may be killed, and com
 """
 
 import os
+import re
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from headgate.core.files import private_folder, write_atomic
 from headgate.engine.gateway import clusters as cds
 from headgate.engine.gateway import routes as rds
-from headgate.engine.gateway.admin import Admin
+from headgate.engine.gateway.admin import Admin, Health
 from headgate.engine.gateway.bootstrap import STATS, bootstrap_json
 from headgate.engine.gateway.published import Published, wait_until
 from headgate.engine.gateway.values import Cluster, EndpointRoutes, Place
@@ -130,8 +131,10 @@ class Gateway:
                 self._cds.write(cds.render_clusters(wanted.values()))
                 self._rds.write(rendered)
 
-    def add_clusters(self, clusters: Iterable[Cluster], seconds: float) -> None:
-        """Add clusters and wait until all their servers are healthy.
+    def add_clusters(
+        self, clusters: Iterable[Cluster], seconds: float, *, proven: Collection[str] = frozenset()
+    ) -> None:
+        """Add clusters and wait until all their servers are healthy; those at `proven` addresses are not asked.
 
         Raises Unavailable with the reason: refused by Envoy, then none of them was added, or who is not healthy yet.
         """
@@ -143,8 +146,8 @@ class Gateway:
                 if have[name] != wanted[name]:
                     raise Refused(f"Cluster {name} exists with other servers.", hint="Give the new one another name.")
             self._publish_clusters((have | wanted).values(), seconds)
-        if not wait_until(lambda: not self._unhealthy(wanted), deadline - time.monotonic()):
-            missing = ", ".join(self._unhealthy(wanted))
+        if not wait_until(lambda: not self._unhealthy(wanted, proven), deadline - time.monotonic()):
+            missing = ", ".join(self._unhealthy(wanted, proven))
             raise Unavailable(
                 f"The gateway finds no healthy model server at {missing} within {seconds:g} s.",
                 hint="GET /ping has to answer 200 within 2 s.",
@@ -185,18 +188,27 @@ class Gateway:
     def drained(self, cluster: str) -> bool:
         """Whether nothing is in flight to a cluster, nor waits for another attempt. True for one Envoy does not know.
 
-        A request whose body still arrives is not seen here: leave a cluster some time after it left the routes.
+        A request whose body still arrives is not seen here, but by `receiving`.
         """
         stem = f"cluster.{cluster.replace(':', '_')}"  # as Envoy spells it in statistics
         left = f"{stem}.circuit_breakers.default.remaining_retries"
         counts = self._admin.stats(f"{stem}.upstream_rq_active", f"{stem}.upstream_rq_pending_active", left)
         return counts.pop(left, cds.MANY) == cds.MANY and not any(counts.values())
 
+    def receiving(self) -> int:
+        """How many requests are at the gateway but at no model server: their body arrives, or their answer leaves.
+
+        Where such a request will go was settled by the routes of the moment at which its headers came.
+        """
+        active = f"http.{STATS}.downstream_rq_active"
+        stats = self._admin.stats_like(rf"^{re.escape(active)}$|^cluster\..*\.upstream_rq_(pending_)?active$")
+        return 2 * stats.get(active, 0) - sum(stats.values())
+
     def routes_in_force(self, endpoint: str) -> dict[str, float]:
         """The weight of each variant in Envoy itself (of `routes.TOTAL`); empty for an endpoint it does not know."""
         return rds.read_weights(self._admin.routes(), endpoint)
 
-    def _unhealthy(self, wanted: dict[str, Cluster]) -> list[str]:
+    def _unhealthy(self, wanted: dict[str, Cluster], proven: Collection[str]) -> list[str]:
         try:
             health = self._admin.health()
         except Unavailable:
@@ -205,8 +217,13 @@ class Gateway:
             address
             for cluster in wanted.values()
             for address in cluster.addresses
-            if not (health.get(cluster.name, {}).get(address) and (len(cluster.addresses) > 1 or _answers(address)))
+            if address not in health.get(cluster.name, {})
+            or (address not in proven and not self._is_healthy(cluster, address, health))
         ]
+
+    def _is_healthy(self, cluster: Cluster, address: str, health: Health) -> bool:
+        # Envoy does not check a server that is alone in its cluster.
+        return health[cluster.name][address] and (len(cluster.addresses) > 1 or _answers(address))
 
     def _routes(self) -> dict[str, EndpointRoutes]:
         return rds.read_routes(self._rds.resources)
@@ -219,7 +236,7 @@ class Gateway:
 
 
 def _answers(address: str) -> bool:
-    """Whether a server that is alone in its cluster, and so not checked by Envoy, is healthy."""
+    """Whether a server says of itself that it is healthy."""
     try:
         return request(address, "/ping")[0] == 200
     except Unavailable:

@@ -7,6 +7,7 @@ Envoy to trip over.
 """
 
 import json
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from headgate.engine.gateway.admin import Admin
 from headgate.errors import Unavailable
 
 Resources = Sequence[dict[str, Any]]
+Stamp = tuple[int, int, int]
+"""Inode, size and time of change: what tells one state of a file from another."""
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
@@ -41,17 +44,35 @@ class Published:
         self._admin = admin
         self._stats = stats
         self._log = log
-        self._version, self.resources = self._read()
+        self._lock = threading.RLock()
+        self._seen: Stamp | None = None
+        self._readable = False
+        self._version = 0
+        self._resources: Resources = []
+
+    @property
+    def resources(self) -> Resources:
+        """The content of the file, read again where somebody else touched it. Deleted or damaged it counts as empty:
+        the engine holds it against its database and writes it anew."""
+        with self._lock:
+            stamp = _stamp(self._path)
+            if stamp is None or stamp != self._seen:
+                version, self._resources = self._read()
+                self._readable = version > 0
+                self._version = max(self._version, version)
+                self._seen = stamp
+            return self._resources
 
     def write(self, resources: Resources) -> None:
-        """Replace the content; nothing happens where a readable file says the same."""
-        if self._version and canonical_json(resources) == canonical_json(self.resources):
-            return
-        version = max(self._version + 1, time.time_ns() // 1_000_000)
-        document = {"version_info": str(version), "type_url": self._kind, "resources": list(resources)}
-        with writing(self._path):
-            write_atomic(self._path, json.dumps(document).encode(), mode=0o600)
-        self._version, self.resources = version, resources
+        """Replace the content; nothing happens where a readable file says the same. Raises Unavailable (disk full)."""
+        with self._lock:
+            if canonical_json(resources) == canonical_json(self.resources) and self._readable:
+                return
+            self._version = max(self._version + 1, time.time_ns() // 1_000_000)
+            document = {"version_info": str(self._version), "type_url": self._kind, "resources": list(resources)}
+            with writing(self._path):
+                write_atomic(self._path, json.dumps(document).encode(), mode=0o600)
+            self._resources, self._readable, self._seen = resources, True, _stamp(self._path)
 
     def publish(self, resources: Resources, seconds: float) -> None:
         """Replace the content and wait until Envoy acts by it. Raises Unavailable, the old content back in place."""
@@ -111,9 +132,17 @@ class Published:
         return self._log.stat().st_size if self._log.exists() else 0
 
     def _read(self) -> tuple[int, Resources]:
-        """Version and content. A damaged file counts as empty: the engine writes it again from its database."""
+        """Version and content; a damaged file counts as empty."""
         try:
             document = json.loads(self._path.read_bytes())
             return int(document["version_info"]), list(document["resources"])
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return 0, []
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
