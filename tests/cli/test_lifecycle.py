@@ -245,6 +245,21 @@ def test_a_killed_supervisor_and_engine_come_back_with_the_next_command(shell: S
     assert after["gateway"] == before["gateway"]
 
 
+def test_a_deleted_engine_file_is_made_anew_and_endpoints_are_kept(shell: Shell) -> None:
+    before = shell.json("status")["endpoints"]
+    (shell.project.parent / "home" / "engine.json").unlink()
+    assert shell.json("status", code=4)["engine"]["supervisor"]
+    control, gateway = free_ports()
+    shell.run("up", "--port", control, "--gateway-port", gateway)
+    assert shell.json("status")["endpoints"] == before
+
+
+def test_input_that_is_refused_before_anything_is_asked(shell: Shell) -> None:
+    assert "is not a content type" in shell.run("invoke", ROW, "--content-type", "text/csv\nX: y", code=2).stderr
+    assert "not the name of an endpoint" in shell.run("logs", "/var/log", code=3).stderr
+    assert shell.json("approve", "1", "--reason", "two\nlines")["reason"] == "two lines"
+
+
 HEAVY = {"boto3", "s3transfer", "numpy", "sklearn", "xgboost", "onnx", "onnxruntime", "rich", "headgate.serving"}
 NO_PROJECT = {"pydantic", "yaml", "obstore", "headgate.spec", "headgate.data"}
 

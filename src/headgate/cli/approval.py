@@ -11,6 +11,7 @@ def decide(call: Call, number: int, status: ApprovalStatus, reason: str, *, dry_
     """Record the decision and say what changed. Deciding again as before changes nothing but the reason."""
     from headgate.hosting.registry import Registry
 
+    reason = " ".join(reason.split())  # AWS takes one line
     if len(reason) > REASON_LIMIT:
         raise UsageError(f"The reason has {len(reason)} characters; {REASON_LIMIT} is the limit.")
     registry = Registry(call.connect())

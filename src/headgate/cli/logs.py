@@ -46,6 +46,8 @@ def command(
         raise UsageError("--of names a part of the engine; it goes with neither ENDPOINT nor --variant.")
     if follow and call.out.as_json:
         raise UsageError("--json prints one document; it does not go with --follow.")
+    if endpoint and endpoint != Path(endpoint).name:
+        raise NotFound(f"{endpoint!r} is not the name of an endpoint.", hint="`headgate status` lists endpoints.")
     folder = call.home.logs if service else call.home.logs / (endpoint or call.endpoint(environment))
 
     def files() -> list[Path]:

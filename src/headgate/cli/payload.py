@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from headgate.errors import InvalidInput, NotFound
+from headgate.errors import InvalidInput, NotFound, UsageError
 
 JSON = "application/json"
 BY_SUFFIX = {".csv": "text/csv", ".json": JSON}
@@ -13,10 +13,12 @@ BY_SUFFIX = {".csv": "text/csv", ".json": JSON}
 def read_payload(given: str, content_type: str | None) -> tuple[bytes, str]:
     """The body and its content type. JSON is parsed here, so that a slip is told before anything is asked.
 
-    Raises NotFound for a missing file and InvalidInput for what is not JSON.
+    Raises NotFound for a missing file, InvalidInput for what is not JSON, UsageError for what is no content type.
     """
     body, guessed = _read(given)
     content_type = content_type or guessed
+    if not (content_type.isascii() and content_type.isprintable()):
+        raise UsageError(f"{content_type!r} is not a content type.", hint="Such as application/json or text/csv.")
     if content_type.partition(";")[0].strip() == JSON:
         import json
 
