@@ -72,6 +72,7 @@ class RunningEngine:
         processes = Processes(self.home.processes)
         left = [process for name in processes.names() if (process := processes.find(name))]
         assert left == [], (self.home.logs / "supervisor.log").read_text()[-2000:]
+        assert not self.home.sockets.exists()
 
     def client(self, service: str) -> Any:
         """A stock boto3 client."""

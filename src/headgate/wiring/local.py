@@ -1,6 +1,7 @@
 """The engine on this machine: start it, stop it, find it, bring it back."""
 
 import os
+import shutil
 import socket
 import sys
 import time
@@ -53,6 +54,7 @@ def stop(home: Home) -> None:
     if supervisor is not None:
         end(supervisor, grace=STOP_SECONDS)
     stop_everything(processes)  # nothing, unless there was no supervisor or it was too slow
+    shutil.rmtree(home.sockets, ignore_errors=True)  # not below the home, so nobody would miss them
 
 
 def connect(home: Home) -> Connection:
