@@ -29,7 +29,9 @@ def test_every_target_exists_and_helps() -> None:
     (phony,) = re.findall(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE)
     assert sorted(phony.split()) == sorted(TARGETS)
     assert [name for name, said in TARGETS.items() if not said] == []
-    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     assert {line.split()[0] for line in shown.splitlines()} == set(TARGETS)
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -12,11 +11,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from headgate.core.archive import extract
 from headgate.engine.home import Home
 from headgate.engine.processes import Processes
 from headgate.engine.supervisor import Lock
-from tests.serving.models import write_archive
 from tests.system.engine import RunningEngine, free_port
 
 INHERITED = ("PATH", "PYTHONPATH", "LANG", "TMPDIR")
@@ -95,19 +92,23 @@ class CommandLine:
         (endpoint,) = [e for e in self.run("status")["endpoints"] if e["name"] == f"{self.project.name}-production"]
         return json.dumps([endpoint["status"], endpoint["config_name"], body])
 
-    def stored(self) -> Path:
-        """The newest package as it lies in the engine's store."""
-        url = self.run("register")["url"]
-        return self.home.store / str(url).removeprefix("s3://")
-
-    def spoil(self, change: Callable[[Path], None]) -> None:
-        """Unpack the newest package in the engine's store, change its files and pack it again."""
-        stored = self.stored()
-        scratch = self.folder / "scratch"
-        extract(stored, scratch)
-        change(scratch)
-        write_archive(stored, scratch)
-        shutil.rmtree(scratch)
+    def foreign_version(self, name: str, write: Callable[[Path], object]) -> int:
+        """A version of the project that stock boto3 registered and approved, its package written by `write`."""
+        sagemaker, group = self.engine.sagemaker, self.project.name
+        groups = sagemaker.list_model_package_groups(NameContains=group)["ModelPackageGroupSummaryList"]
+        if group not in [found["ModelPackageGroupName"] for found in groups]:
+            sagemaker.create_model_package_group(ModelPackageGroupName=group)
+        container = {"Image": "headgate-serving", "ModelDataUrl": self.engine.put_archive(name, write)}
+        answer = sagemaker.create_model_package(
+            ModelPackageGroupName=group,
+            ModelApprovalStatus="Approved",
+            InferenceSpecification={
+                "Containers": [container],
+                "SupportedContentTypes": ["application/json"],
+                "SupportedResponseMIMETypes": ["application/json"],
+            },
+        )
+        return int(answer["ModelPackageArn"].rpartition("/")[2])
 
     def everything(self) -> dict[str, Any]:
         """All that a command could have changed: every file of project and home by content, every row of the engine.

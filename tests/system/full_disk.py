@@ -167,21 +167,19 @@ def not_carried_out(line: CommandLine) -> None:
 
 def unpacking(line: CommandLine) -> None:
     """The file system is full in the middle of a package."""
-    number = line.new_version(trees=20)
     source = "def model_fn(model_dir): return 1\ndef predict_fn(data, model): return {'big': model}\n"
 
-    def grow(folder: Path) -> None:
-        for path in folder.rglob("*"):
-            if path.is_file():
-                path.unlink()
-        write_code(folder, source)
+    def write(path: Path) -> None:
+        folder = write_code(path.parent / "content", source)
         (folder / "ballast").write_bytes(bytes(6_000_000))
+        write_archive(path, folder)
+        (folder / "ballast").unlink()
 
-    line.spoil(grow)
+    number = line.foreign_version("big", write)
     models = sorted(line.home.models.rglob("*"))
     answered = line.answers()
     with full(line, free=3_000_000):
-        error = line.fails(FORBIDDEN, "deploy")
+        error = line.fails(FORBIDDEN, "deploy", "--version", str(number))
         assert "No space left on device" in error, error
         assert "went back to" in error
         assert line.answers() == answered

@@ -115,27 +115,25 @@ def test_an_unknown_endpoint_is_told(warm: CommandLine) -> None:
     assert warm.everything() == before
 
 
-def corrupt(line: CommandLine) -> None:
-    line.stored().write_bytes(b"\x1f\x8b no package at all")
+def corrupt(path: Path) -> None:
+    path.write_bytes(b"\x1f\x8b no package at all")
 
 
-def break_code(line: CommandLine) -> None:
-    stored = line.stored()
-    write_archive(stored, write_code(line.folder / f"code-{stored.parent.name}", "raise RuntimeError('a bad day')"))
+def broken(path: Path) -> None:
+    write_archive(path, write_code(path.parent / "content", "raise RuntimeError('a bad day')"))
 
 
-DAMAGES = [(corrupt, "cannot be unpacked"), (break_code, "a bad day")]
-
-
-@pytest.mark.parametrize(("damage", "said"), DAMAGES, ids=["corrupt", "does not start"])
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [pytest.param(corrupt, "model.tar.gz", id="corrupt"), pytest.param(broken, "a bad day", id="does not start")],
+)
 def test_a_version_that_cannot_run_leaves_the_old_one_answering(
-    warm: CommandLine, damage: Callable[[CommandLine], None], said: str, request: pytest.FixtureRequest
+    warm: CommandLine, write: Callable[[Path], None], said: str
 ) -> None:
     before = warm.answers()
-    number = warm.new_version(trees=20 + request.node.callspec.indices["damage"])
-    damage(warm)
+    number = warm.foreign_version(write.__name__, write)
     with warm.engine.load("iris-production", rate=50, rows=[ROW_VALUES]) as total:
-        error = warm.fails(FORBIDDEN, "deploy")
+        error = warm.fails(FORBIDDEN, "deploy", "--version", str(number))
         sent = total()
     assert said in error
     assert "went back to" in error
@@ -145,21 +143,31 @@ def test_a_version_that_cannot_run_leaves_the_old_one_answering(
     warm.run("reject", str(number), "--reason", "damaged")
 
 
+def test_a_package_damaged_in_the_store_is_told_before_anything_changes(warm: CommandLine) -> None:
+    before = warm.answers()
+    number = warm.new_version(trees=21)
+    stored = warm.home.store / str(warm.run("register")["url"]).removeprefix("s3://")
+    stored.write_bytes(b"damaged")
+    everything = warm.everything()
+    assert f"version {number} is damaged" in warm.fails(WRONG_USE, "deploy", "--version", str(number))
+    assert warm.everything() == everything
+    assert warm.answers() == before
+    warm.run("reject", str(number), "--reason", "damaged")
+
+
 def test_a_first_version_that_does_not_start_fails_and_can_be_mended(warm: CommandLine) -> None:
     first = CommandLine(warm.folder)
     first.project = warm.folder / "first"
     first.run("init", "iris", str(first.project))
     spec = first.project / "headgate.yaml"
     spec.write_text(spec.read_text().replace("project: iris", "project: first"))
-    first.new_version()
-    whole = first.stored().read_bytes()
-    break_code(first)
-    error = first.fails(NO_ANSWER, "deploy")
+    number = first.foreign_version("first", broken)
+    error = first.fails(NO_ANSWER, "deploy", "--version", str(number))
     assert "Endpoint first-production is Failed" in error
     assert "a bad day" in error
     assert "not" in first.fails(NOT_FOUND, "invoke", ROW)
     assert warm.answers()
-    first.stored().write_bytes(whole)
+    first.new_version()
     first.run("deploy")
     first.run("invoke", ROW)
     first.run("down")
