@@ -42,6 +42,8 @@ class Attempt:
 
     since: float = field(default_factory=time.monotonic)
     starts: Counter[str] = field(default_factory=Counter)
+    asked_since: dict[str, float] = field(default_factory=dict)
+    """When each new server was first asked for its health: building an environment is not its start-up."""
     ready_since: float | None = None
     gateway_away_since: float | None = None
 
@@ -138,7 +140,9 @@ class Change:
         """Whether a new instance answers. Raises ModelFailed when it has not done so for too long."""
         if self._servers.healthy(instance):
             return True
-        if self._attempt and time.monotonic() - self._attempt.since > variant.startup_seconds:
+        now = time.monotonic()
+        asked = self._attempt.asked_since if self._attempt else {}
+        if now - asked.setdefault(instance.id, now) > variant.startup_seconds:
             raise ModelFailed(
                 f"The model server of variant {variant.name} did not answer /ping with 200 within "
                 f"{variant.startup_seconds} s.{self._servers.last_words(instance)}"
