@@ -175,26 +175,6 @@ def test_another_engine_goes_on_with_the_files(rig: Rig) -> None:
     assert other.routes_in_force("iris") == {"stable": 1_000_000}
 
 
-def test_restore_leaves_the_same_content_alone(rig: Rig) -> None:
-    cluster = rig.cluster("stable")
-    rig.gateway.set_routes(split(("stable", 1)))
-    before = {path.name: path.stat().st_mtime_ns for path in (rig.folder / "files").iterdir()}
-    rig.new_gateway().restore([cluster], [split(("stable", 1))])
-    assert {path.name: path.stat().st_mtime_ns for path in (rig.folder / "files").iterdir()} == before
-
-
-def test_restore_brings_a_running_gateway_to_the_truth_under_load(rig: Rig) -> None:
-    rig.cluster("old")
-    rig.gateway.set_routes(split(("old", 1)))
-    new = Cluster("new", (rig.server("new"), rig.server("new2")))
-    with Load(rig.port).running() as load:
-        rig.new_gateway().restore([new], [split(("new", 1))])
-        load.wait_for(50)
-    assert load.failures == []
-    assert load.variants["new"] >= 40
-    until(lambda: list(rig.admin.health()) == ["new"])
-
-
 def test_files_of_an_older_headgate_are_written_anew(rig: Rig) -> None:
     rig.cluster("stable")
     rig.gateway.set_routes(split(("stable", 0.7)))
@@ -211,18 +191,19 @@ def test_damaged_files_are_written_again(rig: Rig) -> None:
     for name in ("clusters.json", "routes.json"):
         (rig.folder / "files" / name).write_text("{")
     rig.gateway = rig.new_gateway()
-    rig.gateway.restore([cluster], [split(("stable", 1))])
+    rig.gateway.write_bootstrap()
     rig.start()
+    rig.gateway.add_clusters([cluster], 5.0)
+    rig.gateway.set_routes(split(("stable", 1)))
     assert call(rig.port).status == 200
 
 
 def test_without_envoy_files_are_written_and_waits_end(tmp_path: Path) -> None:
     gateway = Gateway(tmp_path / "files", tmp_path / "a", port=1, account=ACCOUNT, access_log=tmp_path / "access.log")
     gateway.write_bootstrap()
-    gateway.restore([Cluster("stable", ("127.0.0.1:1",))], [split(("stable", 1))])
     with pytest.raises(Unavailable, match=r"did not take over routes\.json within 0\.1 s"):
         gateway.set_routes(split(("stable", 2)), 0.1)
-    assert gateway.routes("iris") == split(("stable", 1))
+    assert gateway.routes("iris") is None
     with pytest.raises(Unavailable):
         gateway.drained("stable")
     assert not Admin(tmp_path / "a").ready()

@@ -113,24 +113,6 @@ class Gateway:
 
     # ---- moves
 
-    def restore(self, clusters: Iterable[Cluster], routes: Iterable[EndpointRoutes], seconds: float = 10.0) -> None:
-        """Make files and Envoy say exactly this, losing nothing on the way; a file that says it already is left alone.
-
-        Does not wait for health. Where Envoy does not run the files are written, and it starts with them.
-        """
-        wanted = {cluster.name: cluster for cluster in clusters}
-        rendered = self._render_routes({route.endpoint: route for route in routes})
-        with self._turn:
-            if self._admin.ready():
-                both = {cluster.name: cluster for cluster in self.clusters()} | wanted
-                self._publish_clusters(both.values(), seconds)
-                wait_until(lambda: wanted.keys() <= self._admin.health().keys(), seconds)  # they warm up first
-                self._rds.publish(rendered, seconds)
-                self._publish_clusters(wanted.values(), seconds)
-            else:
-                self._cds.write(cds.render_clusters(wanted.values()))
-                self._rds.write(rendered)
-
     def add_clusters(
         self, clusters: Iterable[Cluster], seconds: float, *, proven: Collection[str] = frozenset()
     ) -> None:
