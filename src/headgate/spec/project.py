@@ -63,5 +63,9 @@ def read(name: str, content: bytes) -> Spec:
     problems += [*empty(document), *crossed(document)]
     if spec is None or problems:
         count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise SpecError(f"{name} has {count}:", problems, hint="docs/spec.md explains every key.")
+        raise SpecError(
+            f"{name} has {count}:",
+            problems,
+            hint="`python -m headgate.spec.reference DIR` writes the reference of all keys.",
+        )
     return spec
