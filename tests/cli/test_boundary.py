@@ -32,7 +32,7 @@ def failing(error: BaseException) -> click.Group:
         (HeadgateError("No."), 1, "error: No.\n"),
         (OSError(errno.ENOSPC, "No space left", "/data/x"), 4, "The disk is full while writing /data/x."),
         (OSError(errno.ENOSPC, "No space left"), 4, "The disk is full."),
-        (PermissionError(errno.EACCES, "Permission denied", "/root/x"), 5, "No permission: /root/x."),
+        (PermissionError(errno.EACCES, "Permission denied", "/srv/x"), 5, "No permission: /srv/x."),
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "in.json"), 3, "in.json: No such file"),
         (KeyboardInterrupt(), 130, "Interrupted."),
     ],
