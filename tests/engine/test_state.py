@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,8 +10,9 @@ from headgate.errors import Unavailable
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> State:
-    return State(tmp_path / "engine.db")
+def state(tmp_path: Path) -> Iterator[State]:
+    with closing(State(tmp_path / "engine.db")) as opened:
+        yield opened
 
 
 FLEET = Fleet("config-1", (Variant("stable", "model-1", "headgate", environment={"A": "1"}),))
@@ -20,7 +23,8 @@ def test_an_endpoint_survives_a_reopened_database(tmp_path: Path) -> None:
     endpoint = Endpoint("iris", "arn:iris", 1.0, 2.0, "Creating", target=FLEET, deployment_config={"a": 1})
     first.put_endpoint(endpoint)
     first.close()
-    assert State(tmp_path / "engine.db").endpoint("iris") == endpoint
+    with closing(State(tmp_path / "engine.db")) as second:
+        assert second.endpoint("iris") == endpoint
 
 
 def test_a_failed_transaction_leaves_nothing(state: State) -> None:

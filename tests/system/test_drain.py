@@ -73,9 +73,8 @@ def test_down_answers_what_is_in_flight_and_refuses_the_rest(own_engine: Running
     with own_engine.load("quick") as total:
         for caller in callers:
             caller.start()
-        active = "http.gateway.downstream_rq_active"
         admin = Admin(own_engine.home.sockets / "admin.sock")
-        until(lambda: int(admin.stats(active)[active]) >= 4)
+        until(lambda: sum(admin.stats_like("^cluster.sleepy/.*upstream_rq_active$").values()) == 4)
         own_engine.stop()
         found = total()
     for caller in callers:
