@@ -1,0 +1,146 @@
+"""The judge: what the evidence so far says of the canary. May be asked as often as one likes.
+
+    fail          an e-value reached its line (errors, or latency), or the canary's p99 stood too far above the stable
+                  one's for several windows running
+    error         the measurement itself failed: never a pass, never a failed model
+    inconclusive  the bake is not over, or too few units reached the canary to say anything
+    pass          the bake is over, enough units were seen, every e-value is below its line
+
+Every judgement says in one sentence, with its numbers, why.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from headgate.core.evidence import Window
+from headgate.core.verdict import Verdict
+from headgate.rollout.eprocess import RatioProcess
+
+ERROR_TOLERANCE = 1.5
+LATENCY_TOLERANCE = 1.25
+QUANTILES = ("p50", "p90", "p99")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where the lines are."""
+
+    line: float = 100.0
+    """An e-value that reaches it fails the canary: a false alarm in at most 1 of so many rollouts."""
+    min_units: int = 300
+    """Fewer than these at the canary prove nothing."""
+    floor_ratio: float = 1.5
+    floor_windows: int = 3
+    floor_units: int = 500
+    """The floor rule: p99 above floor_ratio times the stable one's in so many windows running of so many units."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All evidence of one rollout, folded. Equal windows give equal cases, whoever folds them and whenever."""
+
+    errors: RatioProcess = field(default_factory=lambda: RatioProcess(ERROR_TOLERANCE))
+    slow: tuple[RatioProcess, RatioProcess, RatioProcess] = field(
+        default_factory=lambda: (
+            RatioProcess(LATENCY_TOLERANCE),
+            RatioProcess(LATENCY_TOLERANCE),
+            RatioProcess(LATENCY_TOLERANCE),
+        )
+    )
+    canary_seen: int = 0
+    stable_seen: int = 0
+    slow_p99_windows: int = 0
+    """How many windows running, up to the last one, had the canary's p99 too high."""
+
+    def after(self, window: Window, limits: Limits) -> "Case":
+        """With one more window."""
+        share = window.canary_share
+        p50, p90, p99 = (
+            process.after(share, canary, stable)
+            for process, canary, stable in zip(self.slow, window.canary.slow, window.stable.slow, strict=True)
+        )
+        return replace(
+            self,
+            errors=self.errors.after(share, window.canary.failing, window.stable.failing),
+            slow=(p50, p90, p99),
+            canary_seen=self.canary_seen + window.canary.seen,
+            stable_seen=self.stable_seen + window.stable.seen,
+            slow_p99_windows=self.slow_p99_windows + 1 if _p99_too_high(window, limits) else 0,
+        )
+
+    @property
+    def latency_e(self) -> float:
+        """The mean of the three latency e-values, which is an e-value too."""
+        return sum(process.e for process in self.slow) / len(self.slow)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict and why, with the numbers it rests on."""
+
+    verdict: Verdict
+    why: str
+    errors_e: float
+    latency_e: float
+    canary_seen: int
+
+
+def fold(windows: Iterable[Window], limits: Limits, case: Case | None = None) -> Case:
+    """All windows, in order, on top of a case."""
+    found = case or Case()
+    for window in windows:
+        found = found.after(window, limits)
+    return found
+
+
+def judge(case: Case, limits: Limits, *, bake_over: bool, failed_measurement: str = "") -> Judgement:
+    """The verdict on a case. `failed_measurement` says why the latest evidence could not be had."""
+    verdict, why = _verdict(case, limits, bake_over=bake_over, failed_measurement=failed_measurement)
+    return Judgement(verdict, why, case.errors.e, case.latency_e, case.canary_seen)
+
+
+def _verdict(case: Case, limits: Limits, *, bake_over: bool, failed_measurement: str) -> tuple[Verdict, str]:
+    guilty = _guilty(case, limits)
+    if guilty:
+        return "fail", guilty
+    if failed_measurement:
+        return "error", f"The evidence could not be had: {failed_measurement}"
+    numbers = f"errors e {case.errors.e:.3g} and latency e {case.latency_e:.3g} are below {limits.line:g}"
+    if case.canary_seen < limits.min_units:
+        return "inconclusive", f"The canary saw {case.canary_seen:,} units; {limits.min_units:,} are needed; {numbers}."
+    if not bake_over:
+        return "inconclusive", f"The bake is not over; the canary saw {case.canary_seen:,} units; {numbers}."
+    return "pass", f"The bake is over, the canary saw {case.canary_seen:,} units; {numbers}."
+
+
+def _guilty(case: Case, limits: Limits) -> str:
+    """Why the canary is bad; empty where nothing says so."""
+    errors, share = case.errors, _share(case)
+    if errors.e >= limits.line:
+        return (
+            f"{errors.canary:,} of {errors.canary + errors.stable:,} failing units were the canary's, which saw "
+            f"{share} of all units (e {errors.e:.3g} >= {limits.line:g})."
+        )
+    if case.latency_e >= limits.line:
+        name, worst = max(zip(QUANTILES, case.slow, strict=True), key=lambda pair: pair[1].e)
+        return (
+            f"{worst.canary:,} of {worst.canary + worst.stable:,} units slower than the baseline's {name} were the "
+            f"canary's, which saw {share} of all units (e {case.latency_e:.3g} >= {limits.line:g})."
+        )
+    if case.slow_p99_windows >= limits.floor_windows:
+        return (
+            f"The canary's p99 was more than {limits.floor_ratio:g} times the stable one's in "
+            f"{case.slow_p99_windows} windows running ({limits.floor_windows} are enough)."
+        )
+    return ""
+
+
+def _share(case: Case) -> str:
+    return f"{100 * case.canary_seen / max(1, case.canary_seen + case.stable_seen):.3g} %"
+
+
+def _p99_too_high(window: Window, limits: Limits) -> bool:
+    canary, stable = window.canary, window.stable
+    if min(canary.seen, stable.seen) < limits.floor_units or canary.p99_us is None or stable.p99_us is None:
+        return False
+    return canary.p99_us > limits.floor_ratio * stable.p99_us
