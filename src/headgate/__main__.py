@@ -36,8 +36,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             code = code or READER_GONE
-        else:
-            code = code or Unavailable.exit_code
+        elif not code:  # else it was told already
+            code = Unavailable.exit_code
             click.echo(f"error: The result cannot be written: {error.strerror}.", err=True)
     sys.exit(code)
 

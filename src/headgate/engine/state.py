@@ -193,7 +193,7 @@ class State:
 
     def instances(self, endpoint: str | None = None) -> list[Instance]:
         """The instances of one endpoint, or of all, oldest first."""
-        rows = self._rows("SELECT * FROM instances WHERE ?1 IS NULL OR endpoint=?1 ORDER BY rowid", endpoint)
+        rows = self._rows("SELECT * FROM instances WHERE ? IS NULL OR endpoint=? ORDER BY rowid", endpoint, endpoint)
         return [Instance(**dict(row)) for row in rows]
 
     def put_instance(self, instance: Instance) -> None:
