@@ -194,7 +194,7 @@ def main() -> int:
             total = load.stop()
     timeline.tell("everything is stopped")
     print(f"\nrequests sent: {total['sent']}   failed: {total['failed']}   by variant: {total['variants']}")
-    for failure in total["failures"]:
+    for failure in total["failures"][:20]:
         print(f"  failed: {failure['said']}")
     return 1 if total["failed"] else 0
 

@@ -4,7 +4,7 @@
 
 Each client keeps a connection and sends its name as `x-user-id`. Every second a JSON line goes to standard output:
 {"second": 3, "sent": 200, "failed": 0, "variants": {"stable": 180, "canary": 20}}; the last line, after SIGTERM or
-when the time is over, is the sum, with the first failures in full.
+when the time is over, is the sum, with the failures: when each was sent and when it failed, in epoch seconds.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 WORKERS = 8
-FAILURES_SHOWN = 20
+FAILURES_KEPT = 10_000
 
 
 class Load:
@@ -61,25 +61,27 @@ class Load:
         return http.client.HTTPConnection(self._url.hostname or "127.0.0.1", self._url.port or 80, timeout=70)
 
     def _send(self, connection: http.client.HTTPConnection, client: int, body: str) -> bool:
+        sent = time.time()
         headers = {"content-type": "application/json", "x-user-id": f"client-{client}"}
         try:
             connection.request("POST", self._url.path, body, headers)
             answer = connection.getresponse()
             said = answer.read()
         except (OSError, http.client.HTTPException) as error:
-            self._note(None, repr(error))
+            self._note(sent, None, repr(error))
             return False
-        self._note(answer.getheader("x-amzn-invoked-production-variant"), "" if answer.status == 200 else said.decode())
+        variant = answer.getheader("x-amzn-invoked-production-variant")
+        self._note(sent, variant, "" if answer.status == 200 else said.decode())
         return True
 
-    def _note(self, variant: str | None, failure: str) -> None:
+    def _note(self, sent: float, variant: str | None, failure: str) -> None:
         with self._lock:
             self._sent += 1
             self._variants[variant or "none"] += 1
             if failure:
                 self._failed += 1
-                if len(self.failures) < FAILURES_SHOWN:
-                    self.failures.append({"at": time.time(), "said": failure[:500]})
+                if len(self.failures) < FAILURES_KEPT:
+                    self.failures.append({"sent": sent, "failed": time.time(), "said": failure[:500]})
 
 
 def main() -> None:

@@ -46,12 +46,21 @@ def free_port() -> int:
 
 @dataclass
 class Sum:
-    """What a load sent. `failures` are the first ones: epoch seconds and text."""
+    """What a load sent. `failures`: when each was sent and when it failed, in epoch seconds, and the text."""
 
     sent: int
     failed: int
     variants: dict[str, int]
     failures: list[dict[str, Any]]
+
+    def late(self, deaths: list[float], grace: float) -> list[dict[str, Any]]:
+        """The failures that no death of the gateway excuses: neither under way at it, nor sent within `grace` of it."""
+        assert len(self.failures) == self.failed, "not all failures were kept"
+        return [
+            f
+            for f in self.failures
+            if not any(f["sent"] <= died + grace and f["failed"] >= died - 0.05 for died in deaths)
+        ]
 
 
 class RunningEngine:

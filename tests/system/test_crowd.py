@@ -148,8 +148,7 @@ def test_the_gateway_dies_again_and_again_during_updates(own_engine: RunningEngi
         found = total()
     assert changes >= 3
     assert len(times) >= 4
-    late = [f for f in found.failures if not any(died - 0.1 <= f["at"] <= died + 1.0 for died in times)]
-    assert late == [], times
+    assert found.late(times, 1.0) == [], times
     until(lambda: answers(engine, "crossed"))
     until(lambda: len(engine.models("crossed")) == len(engine.describe("crossed")["ProductionVariants"]), 90)
 

@@ -66,8 +66,7 @@ def test_a_killed_gateway_is_back_within_half_a_second(own_engine: RunningEngine
             deaths.append(own_engine.kill("gateway"))
             until(lambda: invoked(own_engine, "crossing"))
         found = total()
-    late = [f for f in found.failures if not any(died - 0.05 <= f["at"] <= died + GRACE_SECONDS for died in deaths)]
-    assert late == [], deaths
+    assert found.late(deaths, GRACE_SECONDS) == [], deaths
     assert own_engine.models("crossing") == models
 
 

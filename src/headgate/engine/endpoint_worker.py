@@ -31,7 +31,7 @@ from headgate.engine.gateway.gateway import Gateway
 from headgate.engine.model_servers import ModelServers
 from headgate.engine.preparation import Preparation
 from headgate.engine.roster import Roster
-from headgate.engine.state import Endpoint, State
+from headgate.engine.state import State
 from headgate.engine.sweep import Sweep
 from headgate.engine.upkeep import Upkeep
 from headgate.errors import HeadgateError
@@ -114,7 +114,7 @@ class EndpointWorker(threading.Thread):
         if endpoint is None:
             return None
         if endpoint.status == "Deleting":
-            return self._remove(endpoint)
+            return self._remove()
         pause = LOOK_SECONDS
         if endpoint.target is not None and endpoint.status != "Failed":
             pause = min(pause, self._change.advance(endpoint, endpoint.target))
@@ -135,15 +135,13 @@ class EndpointWorker(threading.Thread):
             self._gateway.add_clusters(clusters, LONGEST_WAIT, proven=proven)
             self._gateway.set_routes(routes)
 
-    def _remove(self, endpoint: Endpoint) -> float | None:
+    def _remove(self) -> float | None:
         self._gateway.remove_routes(self.endpoint)
         with self._state.transaction():
             self._roster.drain_all_but(set())
         if not self._sweep.sweep():
             return SWEEP_SECONDS
-        with self._state.transaction():
-            self._state.delete_endpoint(self.endpoint)
-            self._state.delete_tags(endpoint.arn)
+        self._state.delete_endpoint(self.endpoint)
         log.info("endpoint %s: deleted", self.endpoint)
         return None
 

@@ -1,7 +1,7 @@
 """The supervisor: one process that keeps the engine's services up.
 
 It holds the lock `supervisor.lock`; a second one ends at once. A service that runs already (its supervisor was killed)
-is adopted; one that exits is started again, at once the first time, then ever more slowly. SIGTERM stops everything in
+is adopted; one that exits is started again, at once the first times, then ever more slowly. SIGTERM stops everything in
 order: the gateway takes no new requests and answers what is in flight, the engine ends, then the model servers, then
 the gateway. A supervisor that is killed takes nothing with it.
 """
@@ -27,6 +27,8 @@ log = logging.getLogger("headgate.supervisor")
 
 LOG_BYTES = 20_000_000
 LOOK_SECONDS = 10.0
+FREE_STARTS = 5
+"""So many starts in a row are made at once: callers are waiting, and deaths may come close together."""
 SETTLED_SECONDS = 2.0
 """What lived this long did not fail to start: it is started again at once."""
 
@@ -133,7 +135,7 @@ class Supervisor:
         now = time.monotonic()
         count, last = self._restarts.get(service.name, (0, 0.0))
         count = 0 if now - last > SETTLED_SECONDS else count
-        wait = last + (0.0 if count == 0 else min(0.1 * 2**count, 10.0)) - now
+        wait = last + (0.0 if count < FREE_STARTS else min(0.1 * 2 ** (count - FREE_STARTS), 10.0)) - now
         if wait > 0:
             return wait
         self._restarts[service.name] = (count + 1, now)
