@@ -29,7 +29,7 @@ LOG_BYTES = 20_000_000
 LOOK_SECONDS = 10.0
 FREE_STARTS = 5
 """So many starts in a row are made at once: callers are waiting, and deaths may come close together."""
-SETTLED_SECONDS = 2.0
+SETTLED_SECONDS = 1.0
 """What lived this long did not fail to start: it is started again at once."""
 
 
