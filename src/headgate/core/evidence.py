@@ -1,7 +1,8 @@
 """Evidence: what a rollout is judged by. Counts of units, per variant and window of time.
 
 A unit is what was randomised: a client where routing is sticky, else a request. It belongs to the variant it was
-assigned to, whoever answered it in the end, and counts once in a window, in the second of its first event.
+assigned to, whoever answered it in the end. It is seen once in a step of the rollout, and fails or is slow at most once
+in the whole rollout, each in the second of the first such event: what a client does again and again is no new evidence.
 """
 
 from dataclasses import dataclass
@@ -9,13 +10,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """One variant in one window. `slow`: units slower than the baseline's p50, p90 and p99, frozen beforehand."""
+    """One variant in one window: units that were first seen, first failed, and were first slower than the baseline's
+    p50, p90 and p99 (thresholds frozen beforehand) in it; and all its requests."""
 
     seen: int
     failing: int = 0
     slow: tuple[int, int, int] = (0, 0, 0)
-    p99_us: float | None = None
-    """The variant's own 99th percentile of latency in this window, in microseconds; None where nothing was measured."""
+    requests: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,14 @@ class Window:
     stable: Counts
     canary: Counts
 
-    @property
-    def canary_share(self) -> float:
-        """The canary's part of the units that were really seen, 0 to 1; 0 where there were none."""
-        total = self.stable.seen + self.canary.seen
-        return self.canary.seen / total if total else 0.0
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The 99th percentiles of latency (microseconds) of both variants in the same seconds, and their requests."""
+
+    start: float
+    seconds: float
+    stable_us: float
+    canary_us: float
+    stable_requests: int
+    canary_requests: int

@@ -3,8 +3,11 @@
     fail          an e-value reached its line (errors, or latency), or the canary's p99 stood too far above the stable
                   one's for several windows running
     error         the measurement itself failed: never a pass, never a failed model
-    inconclusive  the bake is not over, or too few units reached the canary to say anything
-    pass          the bake is over, enough units were seen, every e-value is below its line
+    inconclusive  the bake is not over, or too few requests reached the canary to say anything
+    pass          the bake is over, enough requests were seen, every e-value is below its line
+
+The canary's share, by which a marked unit is weighed, is that of the units seen since the step began: within a step the
+split does not change, and who was seen once is taken to go on calling.
 
 Every judgement says in one sentence, with its numbers, why.
 """
@@ -12,7 +15,7 @@ Every judgement says in one sentence, with its numbers, why.
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from headgate.core.evidence import Window
+from headgate.core.evidence import Tail, Window
 from headgate.core.verdict import Verdict
 from headgate.rollout.eprocess import RatioProcess
 
@@ -27,12 +30,12 @@ class Limits:
 
     line: float = 100.0
     """An e-value that reaches it fails the canary: a false alarm in at most 1 of so many rollouts."""
-    min_units: int = 300
+    min_requests: int = 300
     """Fewer than these at the canary prove nothing."""
     floor_ratio: float = 1.5
     floor_windows: int = 3
-    floor_units: int = 500
-    """The floor rule: p99 above floor_ratio times the stable one's in so many windows running of so many units."""
+    floor_requests: int = 500
+    """The floor rule: p99 above floor_ratio times the stable one's in so many windows running of so many requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,17 @@ class Case:
     )
     canary_seen: int = 0
     stable_seen: int = 0
-    slow_p99_windows: int = 0
-    """How many windows running, up to the last one, had the canary's p99 too high."""
+    """Units seen since the step began."""
+    canary_requests: int = 0
+    """Requests that reached the canary since the step began."""
+    slow_tails: int = 0
+    """How many tails running, up to the last one, had the canary's p99 too high."""
 
-    def after(self, window: Window, limits: Limits) -> "Case":
-        """With one more window."""
-        share = window.canary_share
+    def after(self, window: Window) -> "Case":
+        """With one more window of the step."""
+        canary_seen = self.canary_seen + window.canary.seen
+        stable_seen = self.stable_seen + window.stable.seen
+        share = canary_seen / max(1, canary_seen + stable_seen)
         p50, p90, p99 = (
             process.after(share, canary, stable)
             for process, canary, stable in zip(self.slow, window.canary.slow, window.stable.slow, strict=True)
@@ -63,10 +71,20 @@ class Case:
             self,
             errors=self.errors.after(share, window.canary.failing, window.stable.failing),
             slow=(p50, p90, p99),
-            canary_seen=self.canary_seen + window.canary.seen,
-            stable_seen=self.stable_seen + window.stable.seen,
-            slow_p99_windows=self.slow_p99_windows + 1 if _p99_too_high(window, limits) else 0,
+            canary_seen=canary_seen,
+            stable_seen=stable_seen,
+            canary_requests=self.canary_requests + window.canary.requests,
         )
+
+    def after_tail(self, tail: Tail, limits: Limits) -> "Case":
+        """With one more comparison of the 99th percentiles; one of too few requests breaks the row."""
+        enough = min(tail.stable_requests, tail.canary_requests) >= limits.floor_requests
+        high = enough and tail.canary_us > limits.floor_ratio * tail.stable_us
+        return replace(self, slow_tails=self.slow_tails + 1 if high else 0)
+
+    def at_new_step(self) -> "Case":
+        """The same evidence, with the units of the next step still to be seen: the split has changed."""
+        return replace(self, canary_seen=0, stable_seen=0, canary_requests=0)
 
     @property
     def latency_e(self) -> float:
@@ -82,21 +100,21 @@ class Judgement:
     why: str
     errors_e: float
     latency_e: float
-    canary_seen: int
+    canary_requests: int
 
 
-def fold(windows: Iterable[Window], limits: Limits, case: Case | None = None) -> Case:
+def fold(windows: Iterable[Window], case: Case | None = None) -> Case:
     """All windows, in order, on top of a case."""
     found = case or Case()
     for window in windows:
-        found = found.after(window, limits)
+        found = found.after(window)
     return found
 
 
 def judge(case: Case, limits: Limits, *, bake_over: bool, failed_measurement: str = "") -> Judgement:
     """The verdict on a case. `failed_measurement` says why the latest evidence could not be had."""
     verdict, why = _verdict(case, limits, bake_over=bake_over, failed_measurement=failed_measurement)
-    return Judgement(verdict, why, case.errors.e, case.latency_e, case.canary_seen)
+    return Judgement(verdict, why, case.errors.e, case.latency_e, case.canary_requests)
 
 
 def _verdict(case: Case, limits: Limits, *, bake_over: bool, failed_measurement: str) -> tuple[Verdict, str]:
@@ -106,11 +124,12 @@ def _verdict(case: Case, limits: Limits, *, bake_over: bool, failed_measurement:
     if failed_measurement:
         return "error", f"The evidence could not be had: {failed_measurement}"
     numbers = f"errors e {case.errors.e:.3g} and latency e {case.latency_e:.3g} are below {limits.line:g}"
-    if case.canary_seen < limits.min_units:
-        return "inconclusive", f"The canary saw {case.canary_seen:,} units; {limits.min_units:,} are needed; {numbers}."
+    had = f"{case.canary_requests:,} requests reached the canary"
+    if case.canary_requests < limits.min_requests:
+        return "inconclusive", f"{had}; {limits.min_requests:,} are needed; {numbers}."
     if not bake_over:
-        return "inconclusive", f"The bake is not over; the canary saw {case.canary_seen:,} units; {numbers}."
-    return "pass", f"The bake is over, the canary saw {case.canary_seen:,} units; {numbers}."
+        return "inconclusive", f"The bake is not over; {had}; {numbers}."
+    return "pass", f"The bake is over, {had}; {numbers}."
 
 
 def _guilty(case: Case, limits: Limits) -> str:
@@ -127,20 +146,13 @@ def _guilty(case: Case, limits: Limits) -> str:
             f"{worst.canary:,} of {worst.canary + worst.stable:,} units slower than the baseline's {name} were the "
             f"canary's, which saw {share} of all units (e {case.latency_e:.3g} >= {limits.line:g})."
         )
-    if case.slow_p99_windows >= limits.floor_windows:
+    if case.slow_tails >= limits.floor_windows:
         return (
             f"The canary's p99 was more than {limits.floor_ratio:g} times the stable one's in "
-            f"{case.slow_p99_windows} windows running ({limits.floor_windows} are enough)."
+            f"{case.slow_tails} windows running ({limits.floor_windows} are enough)."
         )
     return ""
 
 
 def _share(case: Case) -> str:
     return f"{100 * case.canary_seen / max(1, case.canary_seen + case.stable_seen):.3g} %"
-
-
-def _p99_too_high(window: Window, limits: Limits) -> bool:
-    canary, stable = window.canary, window.stable
-    if min(canary.seen, stable.seen) < limits.floor_units or canary.p99_us is None or stable.p99_us is None:
-        return False
-    return canary.p99_us > limits.floor_ratio * stable.p99_us
