@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import click
 
 from headgate.cli.command import Call, Command, dry_run_option, env_option
-from headgate.cli.probe import probe
 from headgate.cli.register import BUCKET
 from headgate.core.versions import ModelVersion
 from headgate.errors import InvalidInput, NotFound, Refused
@@ -31,6 +30,7 @@ def command(call: Call, *, number: int | None, environment: str | None, dry_run:
     from headgate.hosting.deployment import Place, carry_out, plan
     from headgate.hosting.endpoints import Endpoints
     from headgate.hosting.registry import Registry
+    from headgate.pipeline.probe import probe
 
     name = call.environment(environment)
     instances = call.project.spec.environments[name].instances
@@ -49,7 +49,13 @@ def command(call: Call, *, number: int | None, environment: str | None, dry_run:
         deployment = plan(endpoints, version, place)
         state = carry_out(endpoints, deployment, progress)
         progress("asking it a held-out row", None)
-        probed = probe(call.project, version, connection, place.endpoint)
+        probed = probe(
+            call.project.store,
+            version,
+            connection,
+            place.endpoint,
+            refusable=call.project.spec.package.code is not None,
+        )
     done = "already runs" if deployment.change == "none" else "now runs"
     call.out.show(
         {**_document(deployment, dry_run=False), "endpoint_state": asdict(state), "probe": probed.answer},

@@ -24,6 +24,17 @@ class VariantState:
 
 
 @dataclass(frozen=True, slots=True)
+class VariantTerms:
+    """One production variant as an endpoint config asks for it."""
+
+    name: str
+    model: str
+    instance_type: str
+    instances: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointState:
     """One endpoint as the control API describes it. `config_name` is the config in force, not the one it moves to."""
 
@@ -33,6 +44,8 @@ class EndpointState:
     config_name: str
     variants: tuple[VariantState, ...] = ()
     failure_reason: str = ""
+    modified: float = 0.0
+    """When it was last changed, in epoch seconds."""
 
     @property
     def settled(self) -> bool:

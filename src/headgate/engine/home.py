@@ -56,6 +56,7 @@ class Home:
         self.models = path / "models"
         self.environments = path / "environments"
         self.processes = path / "processes"
+        self.rollouts = path / "rollouts"
         self.supervisor_lock = path / "supervisor.lock"
         self.settings = path / "settings.toml"
 
@@ -73,7 +74,8 @@ class Home:
     def make(self) -> None:
         """Create the folders, for their owner alone (0700)."""
         for folder in (
-            self.path, self.store, self.logs, self.gateway, self.models, self.environments, self.processes, self.sockets
+            self.path, self.store, self.logs, self.gateway, self.models, self.environments, self.processes,
+            self.rollouts, self.sockets,
         ):  # fmt: skip
             private_folder(folder)
 

@@ -7,20 +7,17 @@ the endpoint (`headgate:last-good`) before the change is asked for: rolling back
 other config". Old models and configs stay.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, cast
+from typing import Literal
 
 from headgate.core.digest import digest_json
-from headgate.core.endpoints import EndpointState, endpoint_name
+from headgate.core.endpoints import EndpointState, VariantTerms, endpoint_name
 from headgate.core.progress import Progress
 from headgate.core.versions import ModelVersion
 from headgate.errors import Refused
 from headgate.hosting.endpoints import WAIT_SECONDS, Endpoints
-
-if TYPE_CHECKING:
-    from mypy_boto3_sagemaker.literals import ProductionVariantInstanceTypeType
-    from mypy_boto3_sagemaker.type_defs import ProductionVariantTypeDef
 
 VARIANT = "stable"
 TAG_PROJECT = "headgate:project"
@@ -91,15 +88,32 @@ def plan(endpoints: Endpoints, version: ModelVersion, place: Place) -> Deploymen
             f"Version {version.number} of {version.project} is {version.status}; only an Approved version is deployed.",
             hint=f"`headgate approve {version.number}`" if waiting else "Deploy another version, or approve this one.",
         )
-    environment = {**version.environment, "HEADGATE_ENDPOINT": place.endpoint, "HEADGATE_VARIANT": VARIANT}
-    content = [version.image, version.model_data_url, environment]
-    model = _name(place, version, digest_json(content))
-    config = _name(place, version, digest_json([content, place.instance_type, place.instances]))
     current = endpoints.find(place.endpoint)
-    wanted = Deployment(place, version, model, config, environment, "create")
+    wanted = of(version, place)
     if current is None:
         return wanted
     return _onto(wanted, current, endpoints.tags(current.arn))
+
+
+def of(version: ModelVersion, place: Place, variant: str = VARIANT) -> Deployment:
+    """A version as one variant of a place, as if nothing were there. Model and config are named by their content."""
+    environment = {**version.environment, "HEADGATE_ENDPOINT": place.endpoint, "HEADGATE_VARIANT": variant}
+    content = [version.image, version.model_data_url, environment]
+    model = named(place, version.number, content)
+    config = named(place, version.number, [content, place.instance_type, place.instances])
+    return Deployment(place, version, model, config, environment, "create")
+
+
+def named(place: Place, version: int, content: object) -> str:
+    """A name for what has this content: endpoint, version, digest."""
+    tail = f"-v{version}-{digest_json(content)[:8]}"
+    return place.endpoint[: NAME_LIMIT - len(tail)].rstrip("-") + tail
+
+
+def version_in(config_name: str) -> int | None:
+    """The version that a config of ours runs as its stable variant, by its name; None for another's config."""
+    found = re.search(r"-v([0-9]{1,9})-[0-9a-f]{8}$", config_name)
+    return int(found[1]) if found else None
 
 
 def carry_out(
@@ -116,7 +130,9 @@ def carry_out(
             model_data_url=version.model_data_url,
             environment=deployment.container_environment,
         )
-        endpoints.create_config(config, [_variant(deployment)])
+        endpoints.create_config(
+            config, [VariantTerms(VARIANT, deployment.model, place.instance_type, place.instances, 1)]
+        )
     match deployment.change:
         case "update":
             endpoints.tag(deployment.endpoint_arn, {TAG_LAST_GOOD: deployment.last_good})
@@ -155,18 +171,3 @@ def _onto(wanted: Deployment, current: EndpointState, tags: Mapping[str, str]) -
     if current.status == "Failed":
         change = "replace"
     return replace(wanted, change=change, endpoint_arn=current.arn, last_good=current.config_name)
-
-
-def _variant(deployment: Deployment) -> "ProductionVariantTypeDef":
-    return {
-        "VariantName": VARIANT,
-        "ModelName": deployment.model,
-        "InitialInstanceCount": deployment.place.instances,
-        "InstanceType": cast("ProductionVariantInstanceTypeType", deployment.place.instance_type),
-        "InitialVariantWeight": 1,
-    }
-
-
-def _name(place: Place, version: ModelVersion, digest: str) -> str:
-    tail = f"-v{version.number}-{digest[:8]}"
-    return place.endpoint[: NAME_LIMIT - len(tail)].rstrip("-") + tail

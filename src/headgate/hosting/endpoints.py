@@ -7,14 +7,15 @@ names the config that must be in force, and every other end is an error that say
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from headgate.core.endpoints import EndpointState, VariantState
+from headgate.core.endpoints import EndpointState, VariantState, VariantTerms
 from headgate.core.progress import Progress
 from headgate.errors import NotFound, Refused, Unavailable
 from headgate.hosting.session import Connection, domain_errors
 
 if TYPE_CHECKING:
+    from mypy_boto3_sagemaker.literals import ProductionVariantInstanceTypeType
     from mypy_boto3_sagemaker.type_defs import DescribeEndpointOutputTypeDef, ProductionVariantTypeDef, TagTypeDef
 
 POLL_SECONDS = 0.2
@@ -58,6 +59,21 @@ class Endpoints:
             pages = self._connection.control.get_paginator("list_tags").paginate(ResourceArn=arn)
             return {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
 
+    def config(self, name: str) -> tuple[VariantTerms, ...]:
+        """The variants of an endpoint config, in its order. Raises NotFound."""
+        with domain_errors():
+            body = self._connection.control.describe_endpoint_config(EndpointConfigName=name)
+        return tuple(
+            VariantTerms(
+                variant["VariantName"],
+                variant.get("ModelName", ""),
+                variant.get("InstanceType", ""),
+                variant.get("InitialInstanceCount", 1),
+                variant.get("InitialVariantWeight", 1.0),
+            )
+            for variant in body["ProductionVariants"]
+        )
+
     # ---- change
 
     def create_model(self, name: str, *, image: str, model_data_url: str, environment: Mapping[str, str]) -> None:
@@ -69,25 +85,50 @@ class Endpoints:
                 PrimaryContainer={"Image": image, "ModelDataUrl": model_data_url, "Environment": dict(environment)},
             )
 
-    def create_config(self, name: str, variants: "Sequence[ProductionVariantTypeDef]") -> None:
+    def create_config(self, name: str, variants: Sequence[VariantTerms]) -> None:
         """An endpoint config; no error when one of this name exists: names say what is in them."""
         with _once(), domain_errors():
-            self._connection.control.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
+            self._connection.control.create_endpoint_config(
+                EndpointConfigName=name, ProductionVariants=[_variant(variant) for variant in variants]
+            )
 
     def create(self, name: str, config: str, tags: Mapping[str, str]) -> None:
         """Ask for a new endpoint."""
         with domain_errors():
             self._connection.control.create_endpoint(EndpointName=name, EndpointConfigName=config, Tags=_tags(tags))
 
-    def update(self, name: str, config: str) -> None:
-        """Ask an endpoint to move to another config."""
+    def update(self, name: str, config: str, *, retain_counts: bool = False) -> None:
+        """Ask an endpoint to move to another config; `retain_counts` keeps the instance counts in force."""
         with domain_errors():
-            self._connection.control.update_endpoint(EndpointName=name, EndpointConfigName=config)
+            if retain_counts:
+                self._connection.control.update_endpoint(
+                    EndpointName=name,
+                    EndpointConfigName=config,
+                    RetainAllVariantProperties=True,
+                    ExcludeRetainedVariantProperties=[{"VariantPropertyType": "DesiredWeight"}],
+                )
+            else:
+                self._connection.control.update_endpoint(EndpointName=name, EndpointConfigName=config)
+
+    def set_weights(self, name: str, weights: Mapping[str, float]) -> None:
+        """Ask for another split between the variants. Weights are relative to their sum."""
+        with domain_errors():
+            self._connection.control.update_endpoint_weights_and_capacities(
+                EndpointName=name,
+                DesiredWeightsAndCapacities=[
+                    {"VariantName": variant, "DesiredWeight": weight} for variant, weight in weights.items()
+                ],
+            )
 
     def tag(self, arn: str, tags: Mapping[str, str]) -> None:
         """Add or overwrite some tags."""
         with domain_errors():
             self._connection.control.add_tags(ResourceArn=arn, Tags=_tags(tags))
+
+    def untag(self, arn: str, keys: Sequence[str]) -> None:
+        """Take tags away; no error for one that is not there."""
+        with domain_errors():
+            self._connection.control.delete_tags(ResourceArn=arn, TagKeys=keys)
 
     def delete(self, name: str) -> None:
         """Ask for an endpoint's end."""
@@ -159,6 +200,16 @@ def _once() -> Iterator[None]:
             raise
 
 
+def _variant(terms: VariantTerms) -> "ProductionVariantTypeDef":
+    return {
+        "VariantName": terms.name,
+        "ModelName": terms.model,
+        "InitialInstanceCount": terms.instances,
+        "InstanceType": cast("ProductionVariantInstanceTypeType", terms.instance_type),
+        "InitialVariantWeight": terms.weight,
+    }
+
+
 def _tags(tags: Mapping[str, str]) -> "list[TagTypeDef]":
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
@@ -181,4 +232,5 @@ def _state(body: "DescribeEndpointOutputTypeDef") -> EndpointState:
         body.get("EndpointConfigName", ""),
         variants,
         body.get("FailureReason", ""),
+        body["LastModifiedTime"].timestamp(),
     )

@@ -16,7 +16,7 @@ MOST_FILES = 65_536
 
 
 def main(home: Home, file: EngineFile, engine_module: str = "headgate.wiring.engine") -> None:
-    """Keep gateway and engine up until SIGTERM."""
+    """Keep gateway, engine and runner up until SIGTERM."""
     os.umask(0o077)
     raise_file_limit()
     gateway = gateway_of(home, file)
@@ -34,6 +34,9 @@ def main(home: Home, file: EngineFile, engine_module: str = "headgate.wiring.eng
             (sys.executable, "-m", engine_module, str(home.path)),
             env,
             home.logs / "engine.log",
+        ),
+        Service(
+            "runner", (sys.executable, "-m", "headgate.wiring.runner", str(home.path)), env, home.logs / "runner.log"
         ),
     )
     Supervisor(home, services, lambda: gateway.drain_and_wait(DRAIN_SECONDS)).run()

@@ -3,14 +3,12 @@
 import json
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from headgate.core.versions import ModelVersion
 from headgate.errors import HeadgateError, InvalidInput, NotFound, Unavailable
-
-if TYPE_CHECKING:
-    from headgate.hosting.session import Connection
-    from headgate.spec import Project
+from headgate.hosting.runtime import Runtime
+from headgate.hosting.session import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +19,15 @@ class Probed:
     said: str
 
 
-def probe(project: "Project", version: ModelVersion, connection: "Connection", endpoint: str) -> Probed:
+def probe(
+    store: Path, version: ModelVersion, connection: Connection, endpoint: str, *, refusable: bool = False
+) -> Probed:
     """Send a held-out row of the version's run, where this store has it.
 
-    The user's own hooks may take other input, and refuse it. Raises Unavailable where it is not answered otherwise.
+    `refusable`: the user's own hooks may take other input, and refuse it. Raises Unavailable where it is not answered.
     """
-    from headgate.hosting.runtime import Runtime
-
     try:
-        body = _row(project, version)
+        body = _row(store, version)
     except NotFound:
         return Probed(None, "No row of its run is in this store: nothing was asked.")
     except InvalidInput as error:  # the deployment is done all the same
@@ -38,7 +36,7 @@ def probe(project: "Project", version: ModelVersion, connection: "Connection", e
         answer = Runtime(connection).invoke(endpoint, body).body.decode(errors="replace").strip()
         return Probed(answer, f"A held-out row was answered: {answer}")
     except HeadgateError as error:
-        if isinstance(error, InvalidInput) and project.spec.package.code:
+        if isinstance(error, InvalidInput) and refusable:
             return Probed(None, f"A held-out row as JSON is not what its hooks take. {error.message}")
         raise Unavailable(
             f"{endpoint} is InService on version {version.number}, but does not answer a row that it was judged by. "
@@ -47,11 +45,11 @@ def probe(project: "Project", version: ModelVersion, connection: "Connection", e
         ) from error
 
 
-def _row(project: "Project", version: ModelVersion) -> bytes:
+def _row(store: Path, version: ModelVersion) -> bytes:
     from headgate.data.runs import VALIDATION_NAME, Runs
     from headgate.data.validation import Validation
 
-    run = Runs(project.store).load(version.metadata.get("run.id", ""))
+    run = Runs(store).load(version.metadata.get("run.id", ""))
     first = Validation.from_bytes(run.read(VALIDATION_NAME)).X[0].tolist()
     values = [None if math.isnan(value) else value for value in first]
     return json.dumps(dict(zip(run.record.features, values, strict=True))).encode()

@@ -1,0 +1,56 @@
+"""What a rollout was started with, and never changes while it is open."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from headgate.errors import InvalidInput
+from headgate.rollout.plan import Step, from_json, to_json
+
+Kind = Literal["rollout", "rollback"]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The content of a log's first entry.
+
+    `config_before` is the endpoint config in force at the start (empty where there is no endpoint yet): the last good
+    one, to which a roll-back returns. `pointer_before` is what the endpoint's last-good tag said. `canary_config` and
+    `final_config` are the configs that the rollout makes; a rollback has the config to return to in `final_config`.
+    """
+
+    kind: Kind
+    id: str
+    project: str
+    environment: str
+    endpoint: str
+    number: int
+    generation: int
+    version: int
+    version_before: int
+    config_before: str
+    pointer_before: str
+    canary_config: str
+    final_config: str
+    instance_type: str
+    instances: int
+    fallback: bool
+    probe_refusable: bool
+    """Whether the model has hooks of its own, which may not take a held-out row."""
+    steps: tuple[Step, ...]
+    reason: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON document; `from_json` reads it back."""
+        return {**asdict(self), "steps": to_json(self.steps)}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Terms":
+        """Read what `to_json` wrote. Raises InvalidInput for anything else."""
+        try:
+            return cls(**{**document, "steps": from_json(document["steps"]) if document["steps"] else ()})
+        except (KeyError, TypeError) as error:
+            raise InvalidInput(
+                f"The first entry of the rollout's log is not one that this Headgate writes: {error}.",
+                hint="Was it started by another version of Headgate? Finish it with that one.",
+            ) from None

@@ -1,0 +1,368 @@
+"""One tick of a rollout: observe, decide, apply, verify by reading back, record.
+
+A tick may be taken by anybody at any time and be killed anywhere. What is about to be changed is recorded first ("step"
+or "decision"), and every change is absolute, so that the next tick makes it again; what was changed is read back, and
+only then recorded as done. An entry that somebody else wrote first makes a tick start over. Before and after each write
+the endpoint has to be as the log leaves it: config, weights and the generation on its tag. Anything else is a foreign
+change, and ends the rollout with the reason and the endpoint as it was found.
+
+    step      observe the endpoint; where it is not yet as the step wants it, ask for that; where it is: done
+    Analyse   look at the evidence (pipeline.looks); the verdict decides
+    way back  the canary's weight 0 at once, then the config from before by its name, then a probe
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from headgate.core.endpoints import EndpointState
+from headgate.errors import HeadgateError, InvalidInput, NotFound, Refused, Unavailable
+from headgate.hosting.canary import TAG_GENERATION, canary_percent
+from headgate.pipeline.log import RunLog
+from headgate.pipeline.looks import Look, look
+from headgate.pipeline.run import Ending, Run, fold
+from headgate.pipeline.world import World
+from headgate.rollout.plan import Analyse, Approve, Promote, Shift, Start
+
+LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.1
+PERSON_SECONDS = 0.5
+MEASUREMENT_SECONDS = 60.0
+"""A measurement that fails for so long ends the rollout: nobody watches the canary any more."""
+BASELINE_SECONDS, BASELINE_REQUESTS = 600, 300
+TRY_SECONDS, LEAST_TRY, TRY_FACTOR = 10.0, 1.0, 20.0
+"""How long an attempt at the canary may take before the stable variant is asked: 20 times the stable one's p99."""
+RUNNER = "runner"
+
+
+class Tick:
+    """Takes one rollout on. `clock` gives epoch seconds. Holds nothing that a new one would not find out again."""
+
+    def __init__(self, world: World, log: RunLog, clock: Callable[[], float]) -> None:
+        self._world = world
+        self._log = log
+        self._clock = clock
+        self._failing_since: float | None = None
+
+    def __call__(self) -> float | None:
+        """One tick. Returns the seconds until the next, or None when the rollout has ended.
+
+        Raises Unavailable where nobody answers: what was recorded stays, and the next tick goes on.
+        """
+        run = fold(self._log.read())
+        if run.ended is not None:
+            return None
+        known = len(run.entries)
+        try:
+            return self._advance(run)
+        except (Refused, NotFound, InvalidInput) as error:
+            return self._refused(known, error)
+
+    def _refused(self, known: int, error: HeadgateError) -> float | None:
+        """What was asked for was refused: by the log (somebody else wrote first), or by the API."""
+        found = self._log.read()
+        if len(found) > known:
+            return 0.0  # the log has gone on: decide again
+        run, state = fold(found), self._world.endpoint()
+        if state is not None and not state.settled:
+            return POLL_SECONDS  # a change was under way
+        why = f"{error.message} {error.hint}".strip()
+        if run.ending is None and run.terms.kind == "rollout":
+            return self._decide(run, "error", "roll back", why)
+        return self._end(Ending("stopped", "error", f"The way back was refused: {why}"))
+
+    # ---- observe
+
+    def _advance(self, run: Run) -> float | None:
+        state = self._world.endpoint()
+        foreign = _foreign(run, state)
+        if foreign:
+            return self._end(Ending("stopped", "error", foreign))
+        if state is not None and not state.settled:
+            return POLL_SECONDS
+        foreign = self._foreign_claim(run, state)
+        if foreign:
+            return self._end(Ending("stopped", "error", foreign))
+        if run.ending is not None or run.terms.kind == "rollback":
+            return self._go_back(run, state)
+        refusal = self._refused_meanwhile(run)
+        if refusal:
+            return self._decide(run, "fail", "roll back", refusal)
+        return self._take(run, state)
+
+    def _foreign_claim(self, run: Run, state: EndpointState | None) -> str:
+        if state is None:
+            return ""
+        watching = run.ending is None and isinstance(run.present, Analyse)
+        found = self._world.tags(fresh=not watching).get(TAG_GENERATION, "0")
+        ours, before = str(run.terms.generation), str(run.terms.generation - 1)
+        if found in (ours, before):
+            return ""
+        return (
+            f"Somebody else changed endpoint {state.name}: its generation is {found}, this rollout's is {ours}. "
+            "It was left as it is."
+        )
+
+    def _refused_meanwhile(self, run: Run) -> str:
+        """Why the version may not be rolled out any more; empty where it may."""
+        try:
+            version = self._world.version()
+        except NotFound:
+            return f"Version {run.terms.version} was deleted from the registry."
+        if version.status == "Rejected":
+            return f"Version {version.number} was rejected in the registry meanwhile."
+        return ""
+
+    # ---- forward
+
+    def _take(self, run: Run, state: EndpointState | None) -> float | None:
+        match run.present:
+            case Approve():
+                return self._wait_for_approval(run)
+            case Start():
+                return self._start(run, state)
+            case Shift(weight):
+                return self._shift(run, state, weight)
+            case Analyse() as step:
+                return self._analyse(run, step)
+            case Promote():
+                return self._promote(run, state)
+            case None:
+                return self._promoted(run)
+
+    def _wait_for_approval(self, run: Run) -> float:
+        if self._world.version().status == "Approved":
+            return self._done(run, "the version is Approved")
+        if run.approved is None:
+            return PERSON_SECONDS
+        reason = str(run.approved.content.get("reason") or f"approved by {run.approved.by}")
+        self._world.decide("Approved", reason)
+        return self._done(run, f"{run.approved.by} approved it")
+
+    def _start(self, run: Run, state: EndpointState | None) -> float | None:
+        terms = run.terms
+        if state is not None and state.config_name == terms.canary_config:
+            return self._done(run, f"the canary runs, at weight 0 (config {terms.canary_config})")
+        if state is not None and _failed_since(run.modified, state):
+            return self._decide(run, "fail", "roll back", f"The canary did not start: {state.failure_reason}")
+        if run.thresholds is None and state is not None:
+            self._measure_baseline(math.floor(max(self._clock() - BASELINE_SECONDS, state.modified)) + 1)
+            run = fold(self._log.read())
+        if not run.begun:
+            self._begin(run, modified=state.modified if state else 0.0)
+        p99 = run.thresholds.p99 if run.thresholds else None
+        patience = min(TRY_SECONDS, max(LEAST_TRY, TRY_FACTOR * p99 / 1e6)) if p99 else TRY_SECONDS
+        self._world.start_canary(patience)
+        return POLL_SECONDS
+
+    def _shift(self, run: Run, state: EndpointState | None, weight: float) -> float:
+        if state is not None and run.begun and _near(canary_percent(state), weight):
+            return self._done(run, f"the canary has {weight:g} % of the traffic")
+        if not run.begun:
+            self._begin(run)
+        self._world.shift(weight)
+        return 0.0
+
+    def _analyse(self, run: Run, step: Analyse) -> float | None:
+        now = self._clock()
+        if not run.begun:
+            self._begin(run, step_began=math.floor(now) + 1)
+            return LOOK_SECONDS
+        assert run.analysis is not None
+        found = look(self._world, run, step, now)
+        verdict, why = found.judgement.verdict, found.judgement.why
+        if verdict == "fail":
+            return self._decide(run, "fail", "roll back", why, found.numbers)
+        if verdict == "error":
+            return self._measurement_failed(run, why, now)
+        self._failing_since = None
+        if verdict == "pass":
+            return self._go_on(run, "pass", why, found)
+        if run.asked and run.approved is not None:
+            return self._go_on(run, "inconclusive", f"{run.approved.by} let it go on: {why}", found)
+        if found.due:
+            self._log.append("look", {"analysis": asdict(found.analysis), "numbers": found.numbers}, at=now, by=RUNNER)
+            if run.thresholds is None:
+                self._measure_baseline(run.analysis.rollout_began)
+        if not run.asked and now >= run.analysis.step_began + step.bake + step.wait:
+            self._decide(run, "inconclusive", "ask", why, found.numbers)
+        return LOOK_SECONDS
+
+    def _go_on(self, run: Run, verdict: str, why: str, found: Look) -> float:
+        self._decide(run, verdict, "go on", why, found.numbers, analysis=asdict(found.whole))
+        return self._done(run, "the canary may go on")
+
+    def _promote(self, run: Run, state: EndpointState | None) -> float | None:
+        terms = run.terms
+        if run.begun and state is not None and state.config_name == terms.final_config:
+            return self._probed(run)
+        if state is not None and _failed_since(run.modified, state):
+            why = f"The new version did not start as the stable one: {state.failure_reason}"
+            if not terms.config_before:
+                return self._end(Ending("stopped", "fail", why))
+            return self._decide(run, "fail", "roll back", why)
+        if not run.begun:
+            self._begin(run, modified=state.modified if state else 0.0)
+        self._world.promote()
+        return POLL_SECONDS
+
+    def _probed(self, run: Run) -> float | None:
+        try:
+            said = self._world.probe(run.terms.version).said
+        except Unavailable as error:
+            if not run.terms.config_before:
+                return self._end(Ending("stopped", "fail", error.message))
+            return self._decide(run, "fail", "roll back", error.message)
+        return self._done(run, said)
+
+    def _promoted(self, run: Run) -> float | None:
+        terms = run.terms
+        self._world.close(version=terms.version, last_good=terms.config_before)
+        why = next((e.content["why"] for e in reversed(run.entries) if e.kind == "decision"), "")
+        why = why or f"Version {terms.version} took all traffic at once, as it was asked to; nothing was compared."
+        self._append_end(Ending("promoted", "pass", why))
+        return None
+
+    # ---- back
+
+    def _go_back(self, run: Run, state: EndpointState | None) -> float | None:
+        """The way back. `state` is settled."""
+        terms = run.terms
+        ending = run.ending or Ending("rolled back", "pass", terms.reason)
+        target = terms.final_config if terms.kind == "rollback" else terms.config_before
+        if ending.outcome == "rejected" and self._world.version().status != "Rejected":
+            self._world.decide("Rejected", ending.why)
+        if state is None or not target:
+            return self._end(ending)
+        if state.config_name == target:
+            return self._returned(run, ending)
+        if (canary_percent(state) or 0.0) > 0.0:
+            self._world.shift(0.0)
+            return 0.0
+        if _failed_since(run.returning, state):
+            why = f"{ending.why} The way back failed: {state.failure_reason}"
+            return self._end(Ending("stopped", "error", why))
+        if run.returning is None:
+            content = {"canary": canary_percent(state), "target": target, "modified": state.modified}
+            self._log.append("returning", content, at=self._clock(), by=RUNNER)
+        self._world.go_back()
+        return POLL_SECONDS
+
+    def _returned(self, run: Run, ending: Ending) -> float | None:
+        terms = run.terms
+        forward = terms.kind == "rollback"
+        version = terms.version if forward else terms.version_before
+        try:
+            said = self._world.probe(version).said if version else "It runs no version that we know: not probed."
+        except HeadgateError as error:
+            said = f"The endpoint is back on {terms.config_before}, but does not answer: {error.message}"
+            ending = Ending(ending.outcome, "error", f"{ending.why} {said}")
+        self._world.close(version=version, last_good=terms.config_before if forward else terms.pointer_before)
+        self._append_end(ending, said)
+        return None
+
+    # ---- record
+
+    def _begin(self, run: Run, **content: Any) -> None:
+        step = run.present
+        assert step is not None
+        self._log.append("step", {"index": run.step, "words": step.words, **content}, at=self._clock(), by=RUNNER)
+
+    def _done(self, run: Run, said: str) -> float:
+        if not run.begun:
+            self._begin(run)
+        self._log.append("done", {"index": run.step, "said": said}, at=self._clock(), by=RUNNER)
+        return 0.0
+
+    def _decide(self, run: Run, verdict: str, do: str, why: str, numbers: Any = None, **more: Any) -> float:
+        content = {"index": run.step, "verdict": verdict, "do": do, "why": why, "numbers": dict(numbers or {}), **more}
+        self._log.append("decision", content, at=self._clock(), by=RUNNER)
+        return 0.0
+
+    def _measurement_failed(self, run: Run, why: str, now: float) -> float:
+        self._failing_since = self._failing_since or now
+        if now - self._failing_since < MEASUREMENT_SECONDS:
+            return LOOK_SECONDS
+        return self._decide(run, "error", "roll back", why)
+
+    def _measure_baseline(self, start: int) -> None:
+        end = math.floor(self._clock()) - 1
+        found = self._world.baseline(start=start, end=end) if end > start else None
+        if found is not None and found.requests >= BASELINE_REQUESTS:
+            content = {"p50": found.p50_us, "p90": found.p90_us, "p99": found.p99_us, "requests": found.requests}
+            self._log.append("baseline", {**content, "start": start, "end": end}, at=self._clock(), by=RUNNER)
+
+    def _end(self, ending: Ending) -> float | None:
+        """End it with the endpoint as it is."""
+        self._world.let_go()
+        self._append_end(ending)
+        return None
+
+    def _append_end(self, ending: Ending, said: str = "") -> None:
+        self._log.append("ended", {**asdict(ending), "said": said}, at=self._clock(), by=RUNNER)
+
+
+def _failed_since(modified: float | None, state: EndpointState) -> bool:
+    """Whether the change that was asked for when the endpoint had this time of change came to nothing."""
+    return (
+        modified is not None and state.modified > modified and (state.status == "Failed" or bool(state.failure_reason))
+    )
+
+
+def _foreign(run: Run, state: EndpointState | None) -> str:
+    """What somebody else did to the endpoint; empty where it is as the log leaves it."""
+    terms, step = run.terms, run.present
+    if state is None:
+        expected = not terms.config_before and isinstance(step, Approve | Promote)
+        return "" if expected else f"Endpoint {terms.endpoint} is gone: somebody deleted it."
+    if state.status == "Deleting":
+        return f"Endpoint {terms.endpoint} is being deleted by somebody else."
+    allowed = _allowed(run)
+    if state.config_name and state.config_name not in allowed and state.settled:
+        return (
+            f"Somebody else changed endpoint {terms.endpoint}: it is on config {state.config_name}; this rollout left "
+            f"it on {' or '.join(sorted(allowed))}. It was left as it is."
+        )
+    percent = canary_percent(state)
+    weights = _allowed_weights(run)
+    if state.config_name == terms.canary_config and state.settled and not any(_near(percent, w) for w in weights):
+        return (
+            f"Somebody else changed the weights of endpoint {terms.endpoint}: the canary has {percent or 0:g} %; this "
+            f"rollout left it at {' or '.join(f'{w:g}' for w in sorted(weights))} %. It was left as it is."
+        )
+    return ""
+
+
+def _allowed(run: Run) -> set[str]:
+    """The configs on which the endpoint may be now."""
+    terms, step = run.terms, run.present
+    if run.ending is not None or terms.kind == "rollback":
+        return {terms.config_before, terms.canary_config, terms.final_config} - {""}
+    if step is None:
+        return {terms.final_config}
+    if isinstance(step, Approve):
+        return {terms.config_before} - {""}
+    started = any(isinstance(done, Start) for done in terms.steps[: run.step])
+    found = {terms.canary_config if started else terms.config_before}
+    if run.begun and isinstance(step, Start):
+        found.add(terms.canary_config)
+    if run.begun and isinstance(step, Promote):
+        found.add(terms.final_config)
+    return found - {""}
+
+
+def _allowed_weights(run: Run) -> set[float]:
+    """The canary's percentages that the endpoint may have now."""
+    steps = run.terms.steps
+    past = [step.weight for step in steps[: run.step] if isinstance(step, Shift)]
+    found = {past[-1] if past else 0.0}
+    if run.ending is not None:
+        found.add(0.0)
+    if run.begun and isinstance(run.present, Shift):
+        found.add(run.present.weight)
+    return found
+
+
+def _near(percent: float | None, wanted: float) -> bool:
+    return percent is not None and abs(percent - wanted) < 0.001

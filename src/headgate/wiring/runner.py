@@ -1,0 +1,172 @@
+"""The runner process: `python -m headgate.wiring.runner HOME`. Started and restarted by the supervisor.
+
+It takes every open rollout on (pipeline.tick), and waits a moment. Which rollouts are open stands in the home's folder
+`rollouts/`: one small file for each, written before the rollout's first entry and removed after its last. One runner
+works at a time, under a lock; another waits. Killed at any moment, the next one goes on from the logs.
+"""
+
+import fcntl
+import json
+import logging
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headgate.core.digest import digest_json
+from headgate.core.files import write_atomic, writing
+from headgate.engine.home import Home
+from headgate.errors import HeadgateError, InvalidInput, Unavailable
+
+if TYPE_CHECKING:
+    from headgate.hosting.session import Connection
+    from headgate.pipeline.tick import Tick
+
+log = logging.getLogger("headgate.runner")
+
+IDLE_SECONDS = 0.25
+AWAY_SECONDS = 0.5
+"""How long it waits for an engine that does not answer."""
+DAMAGED_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Where an open rollout's log is."""
+
+    path: Path
+    store: Path
+    environment: str
+    number: int
+
+
+def announce(home: Home, store: Path, environment: str, number: int) -> Notice:
+    """Tell the runner of a rollout that is about to start; durable when this returns."""
+    document = {"store": str(store.resolve()), "environment": environment, "number": number}
+    path = home.rollouts / f"{digest_json(document)[:16]}.json"
+    with writing(path):
+        write_atomic(path, json.dumps(document).encode(), mode=0o600)
+    return Notice(path, store, environment, number)
+
+
+def notices(home: Home) -> list[Notice]:
+    """The rollouts that may be open."""
+    found = []
+    for path in sorted(home.rollouts.glob("*.json")):
+        with suppress(FileNotFoundError):
+            try:
+                document = json.loads(path.read_bytes())
+                found.append(Notice(path, Path(document["store"]), document["environment"], int(document["number"])))
+            except (ValueError, KeyError, TypeError):
+                log.error("%s is damaged; it is left aside", path)
+                path.replace(path.with_suffix(".damaged"))
+    return found
+
+
+class Runner:
+    """Takes the open rollouts of a home on, in turn."""
+
+    def __init__(self, home: Home, connection: "Connection") -> None:
+        self._home = home
+        self._connection = connection
+        self._ticks: dict[Path, Tick] = {}
+        self._due: dict[Path, float] = {}
+
+    def turn(self) -> float:
+        """Tick whatever is due. Returns the seconds until something is."""
+        now = time.monotonic()
+        open_now = notices(self._home)
+        for gone in self._due.keys() - {notice.path for notice in open_now}:
+            del self._due[gone]
+            self._ticks.pop(gone, None)
+        for notice in open_now:
+            if self._due.get(notice.path, 0.0) <= now:
+                self._due[notice.path] = time.monotonic() + self._tick(notice)
+        return max(0.0, min([IDLE_SECONDS, *(due - time.monotonic() for due in self._due.values())]))
+
+    def _tick(self, notice: Notice) -> float:
+        try:
+            tick = self._ticks.get(notice.path)
+            if tick is None:
+                tick = self._opened(notice)
+                if tick is None:
+                    return IDLE_SECONDS
+                self._ticks[notice.path] = tick
+            pause = tick()
+        except Unavailable as error:
+            log.warning("%s %d: %s", notice.environment, notice.number, error.message)
+            return AWAY_SECONDS
+        except HeadgateError as error:
+            log.error("%s %d: %s %s", notice.environment, notice.number, error.message, error.hint)
+            return DAMAGED_SECONDS
+        except Exception:
+            log.exception("%s %d: a tick failed; it is repeated", notice.environment, notice.number)
+            return DAMAGED_SECONDS
+        if pause is None:
+            notice.path.unlink(missing_ok=True)
+            return IDLE_SECONDS
+        return pause
+
+    def _opened(self, notice: Notice) -> "Tick | None":
+        """What takes this rollout on; None, and no notice any more, where it was never started."""
+        from headgate.data.store import Store
+        from headgate.pipeline.rollouts import Rollouts
+        from headgate.pipeline.tick import Tick
+        from headgate.pipeline.world import HostedWorld
+
+        if not notice.store.is_dir():
+            raise InvalidInput(f"The store {notice.store} is gone.", hint=f"Put it back, or delete {notice.path}.")
+        store = Store(notice.store)
+        rollouts = Rollouts(store, notice.environment)
+        if notice.number not in rollouts.numbers() or not rollouts.get(notice.number).log.read():
+            if time.time() - notice.path.stat().st_mtime > 60.0:
+                notice.path.unlink(missing_ok=True)
+            return None
+        rollout = rollouts.get(notice.number)
+        terms = rollout.run().terms
+        log.info("%s: version %d on %s", terms.id, terms.version, terms.endpoint)
+        return Tick(HostedWorld(self._connection, store, terms), rollout.log, time.time)
+
+
+@contextmanager
+def alone(home: Home) -> Iterator[None]:
+    """Hold the runner's lock; waits while another runner has it."""
+    fd = os.open(home.path / "runner.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def main(home: Home) -> None:
+    """Until SIGTERM or SIGINT."""
+    from headgate.wiring.local import connection
+
+    file = home.read()
+    if file is None:
+        raise Unavailable(f"{home.engine_file} is missing.", hint="Run `headgate up`.")
+    alarm, bell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os.write(bell, b"!"))
+    with alone(home):
+        runner = Runner(home, connection(file))
+        log.info("runner %d: started", os.getpid())
+        while not select.select([alarm], [], [], runner.turn())[0]:
+            pass
+    log.info("runner %d: stopped", os.getpid())
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        main(Home(Path(sys.argv[1])))
+    except HeadgateError as problem:
+        log.error("%s %s", problem.message, problem.hint)
+        sys.exit(problem.exit_code)
