@@ -18,7 +18,12 @@ def test_the_iris_template_has_gates_and_a_local_production(tmp_path: Path) -> N
     spec = load(tmp_path).spec
     assert [*spec.gates.bounds()] == ["f1_macro"]
     assert spec.gates.champion is not None
-    assert spec.environments["production"].target == "local"
+    production = spec.environments["production"]
+    assert production.target == "local"
+    approve, canary = production.rollout
+    assert approve.approve is not None
+    assert canary.canary is not None
+    assert canary.canary.bake == 30
 
 
 def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:

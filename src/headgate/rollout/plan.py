@@ -18,11 +18,16 @@ from typing import Any, ClassVar
 from headgate.core import durations
 from headgate.errors import InvalidInput
 
+SMALLEST_WEIGHT = 0.01
 LARGEST_WEIGHT = 50.0
 """Percent. A larger canary would leave the stable version too few requests to be compared with."""
+SHORTEST = 0.01
 LONGEST = 30 * 86_400.0
 MOST_REQUESTS = 1_000_000
 MOST_STEPS = 100
+FOR_EVER = 10 * 365 * 86_400.0
+ROUNDING = 1e-9
+"""Division leaves 500.00000000000006 minutes where 500 are meant: that is no minute more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class Shift:
     name: ClassVar[str] = "shift"
 
     def __post_init__(self) -> None:
-        _within("weight", self.weight, LARGEST_WEIGHT)
+        _within("weight", self.weight, LARGEST_WEIGHT, least=SMALLEST_WEIGHT)
 
     @property
     def words(self) -> str:
@@ -80,19 +85,19 @@ class Analyse:
     name: ClassVar[str] = "analyse"
 
     def __post_init__(self) -> None:
-        _within("weight", self.weight, LARGEST_WEIGHT)
+        _within("weight", self.weight, LARGEST_WEIGHT, least=SMALLEST_WEIGHT)
         _watched(self.bake, self.min_requests, self.wait)
 
     @property
     def words(self) -> str:
         """The step in words."""
-        watched = f"watch it for {durations.text(self.bake)} and {_requests(self.min_requests)}"
-        return f"{watched}, up to {durations.text(self.wait)} longer" if self.wait else watched
+        watched = f"watch it for {durations.text(self.bake)}, at least {_requests(self.min_requests)}"
+        return f"{watched}; wait up to {durations.text(self.wait)} longer for them" if self.wait else watched
 
     @property
-    def requests_needed(self) -> int:
-        """How many requests, both variants together, bring `min_requests` to the canary."""
-        return math.ceil(self.min_requests * 100 / self.weight)
+    def requests_needed(self) -> float:
+        """How many requests, both variants together, bring `min_requests` to the canary on average."""
+        return self.min_requests * 100 / self.weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +166,9 @@ def from_json(values: object) -> tuple[Step, ...]:
 
 
 def expected_seconds(steps: Iterable[Step], requests_per_second: float | None = None) -> float:
-    """How long the bakes take together; where the traffic is known, also the waits for enough requests.
+    """How long the analyses take together: their bakes and, where the traffic is known, longer for enough requests.
 
-    Infinite without traffic, if any is needed: waiting for people is not counted.
+    For ever without traffic. Waiting for people is not counted.
     """
     watched = [step for step in steps if isinstance(step, Analyse)]
     if requests_per_second is None:
@@ -172,22 +177,23 @@ def expected_seconds(steps: Iterable[Step], requests_per_second: float | None = 
 
 
 def advice(steps: Sequence[Step], requests_per_second: float) -> list[str]:
-    """What to tell before the rollout about traffic that is too little for its bakes; empty where it is enough."""
-    if not 0 <= requests_per_second < math.inf:
-        raise InvalidInput(f"The traffic should be a number of requests per second, got {requests_per_second}.")
+    """What to tell before the rollout about traffic that is too little for its bakes; empty where it is enough.
+
+    Raises InvalidInput where `requests_per_second` is negative or no number.
+    """
     short = [
         step for step in steps if isinstance(step, Analyse) and _seconds_needed(step, requests_per_second) > step.bake
     ]
     lines = [_shortage(step, requests_per_second) for step in short]
-    if short and requests_per_second:
-        whole = durations.text(_rough(expected_seconds(steps, requests_per_second)))
-        planned = durations.text(expected_seconds(steps))
-        lines.append(f"The rollout takes {whole} rather than {planned}; more traffic or larger steps make it shorter.")
+    whole = expected_seconds(steps, requests_per_second)
+    if short and whole < math.inf:
+        said, planned = durations.text(_rough(whole)), durations.text(expected_seconds(steps))
+        lines.append(f"The rollout takes {said} rather than {planned}; more traffic or larger steps make it shorter.")
     return lines
 
 
 def _shortage(step: Analyse, requests_per_second: float) -> str:
-    seen = math.floor(requests_per_second * step.bake * step.weight / 100)
+    seen = math.floor(requests_per_second * step.bake * step.weight / 100 + ROUNDING)
     needed = _seconds_needed(step, requests_per_second)
     line = (
         f"At {requests_per_second:.3g} requests/s a {step.weight:g} % canary sees {_requests(seen)} in a "
@@ -200,14 +206,17 @@ def _shortage(step: Analyse, requests_per_second: float) -> str:
 
 
 def _seconds_needed(step: Analyse, requests_per_second: float) -> float:
-    return step.requests_needed / requests_per_second if requests_per_second else math.inf
+    if not 0 <= requests_per_second < math.inf:
+        raise InvalidInput(f"The traffic should be a number of requests per second, got {requests_per_second}.")
+    if requests_per_second == 0 or step.requests_needed / requests_per_second > FOR_EVER:
+        return math.inf
+    return step.requests_needed / requests_per_second
 
 
 def _rough(seconds: float) -> float:
     """Rounded up to what an estimate is good for: minutes, above a day hours."""
     unit = 1 if seconds < 600 else 60 if seconds < 86_400 else 3_600
-    # Division leaves 30,000.000000000004 where 30,000 is meant: no minute more for that.
-    return math.ceil(seconds / unit - 1e-9) * unit
+    return math.ceil(seconds / unit - ROUNDING) * unit
 
 
 def _requests(count: int) -> str:
@@ -260,15 +269,14 @@ def _sound(steps: Sequence[Step]) -> tuple[Step, ...]:
 
 
 def _watched(bake: object, min_requests: object, wait: object) -> None:
-    _within("bake", bake, LONGEST)
-    if wait != 0 or isinstance(wait, bool):
-        _within("wait", wait, LONGEST)
+    _within("bake", bake, LONGEST, least=SHORTEST)
+    _within("wait", wait, LONGEST)
     if not isinstance(min_requests, int):
         raise InvalidInput(f"min_requests should be a whole number, got {min_requests!r}.")
-    _within("min_requests", min_requests, MOST_REQUESTS)
+    _within("min_requests", min_requests, MOST_REQUESTS, least=1)
 
 
-def _within(name: str, value: object, most: float) -> None:
-    """Above 0 and at most `most`; NaN and booleans are neither."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
-        raise InvalidInput(f"{name} should be a number above 0 and at most {most:,.12g}, got {value!r}.")
+def _within(name: str, value: object, most: float, *, least: float = 0.0) -> None:
+    """Refuse what is not between the two; NaN and booleans are not."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise InvalidInput(f"{name} should be a number from {least:g} to {most:,.12g}, got {value!r}.")

@@ -27,13 +27,14 @@ from headgate.spec.section import Section
 
 LARGEST_STEP = 50
 DECIDING = ("canary", "all-at-once")
-PERCENTAGE = r"^[0-9]{1,3}(\.[0-9]{1,6})?%$"
+PERCENTAGE = r"^[0-9]{1,3}(\.[0-9]{1,2})?%$"
+"""Two decimals at most: a smaller share would be lost in a gateway's or an endpoint's weights."""
 
 
 def percent(value: object) -> float:
     """A canary's share as it is written, `12.5%`, in percent. Raises PydanticCustomError, which says why not."""
     if not isinstance(value, str) or not re.fullmatch(PERCENTAGE, value, re.ASCII):
-        raise PydanticCustomError("percent", "should be a percentage such as 5% or 12.5%")
+        raise PydanticCustomError("percent", "should be a percentage such as 5% or 12.5%, of at most two decimals")
     found = float(value[:-1])
     if found == 0:
         raise PydanticCustomError("percent", "should be more than 0%")
