@@ -181,7 +181,7 @@ class Supervisor:
 
 
 def stop_everything(processes: Processes) -> None:
-    """Stop all that is on record, in order: the runner, the engine (which would start models again), models, the rest."""
+    """Stop all that is on record, in order: runner, engine (which would start models again), models, the rest."""
     processes.stop("runner", grace=5.0)
     processes.stop("engine", grace=15.0)
     processes.stop_all([name for name in processes.names() if name.startswith("model-")])

@@ -1,6 +1,7 @@
 """The terms of a new rollout or rollback, from headgate.yaml and what is there. Only looks: `Rollouts.start` writes."""
 
 import secrets
+from collections.abc import Mapping
 
 from headgate.core.endpoints import EndpointState
 from headgate.core.versions import ModelVersion
@@ -9,12 +10,11 @@ from headgate.errors import NotFound, Refused
 from headgate.hosting import canary
 from headgate.hosting.deployment import TAG_LAST_GOOD, TAG_PROJECT, Place, of, version_in
 from headgate.hosting.endpoints import Endpoints
-from headgate.hosting.registry import Registry
 from headgate.hosting.session import Connection
 from headgate.pipeline.rollouts import Rollouts
 from headgate.pipeline.terms import Kind, Terms
 from headgate.rollout.from_spec import strategy_of
-from headgate.rollout.plan import AllAtOnce, Approve, Canary, Step, Strategy, compile_plan
+from headgate.rollout.plan import AllAtOnce, Approve, Canary, Step, compile_plan
 from headgate.spec import Project
 
 
@@ -34,7 +34,7 @@ def rollout_terms(
     """
     endpoints, place = Endpoints(connection), place_of(project, environment)
     number = rollouts_of(project, environment).next_number()
-    current = _usable(endpoints, place)
+    current, tags = _usable(endpoints, place)
     strategy, approve = strategy_of(project.spec.environments[environment])
     if at_once or current is None:
         strategy = AllAtOnce()  # where nothing runs there is nothing to compare with
@@ -50,9 +50,18 @@ def rollout_terms(
     rollout = f"{place.endpoint}-{number}-{secrets.token_hex(4)}"
     pair = canary.names(version, place, before, rollout)
     return _terms(
-        "rollout", project, place, version.number, current, endpoints, number, rollout,
-        canary_config=pair.canary, final_config=pair.final, steps=steps, strategy=strategy,
-    )  # fmt: skip
+        kind="rollout",
+        project=project,
+        place=place,
+        version=version.number,
+        config_before=before,
+        tags=tags,
+        number=number,
+        rollout=rollout,
+        pair=pair,
+        steps=steps,
+        fallback=isinstance(strategy, Canary) and strategy.fallback,
+    )
 
 
 def rollback_terms(project: Project, environment: str, connection: Connection, reason: str) -> Terms:
@@ -62,20 +71,29 @@ def rollback_terms(project: Project, environment: str, connection: Connection, r
     """
     endpoints, place = Endpoints(connection), place_of(project, environment)
     number = rollouts_of(project, environment).next_number()
-    current = _usable(endpoints, place)
+    current, tags = _usable(endpoints, place)
     if current is None:
         raise NotFound(f"There is no endpoint {place.endpoint}.", hint="`headgate deploy` creates it.")
-    pointer = endpoints.tags(current.arn).get(TAG_LAST_GOOD, "")
+    pointer = tags.get(TAG_LAST_GOOD, "")
     if not pointer or pointer == current.config_name:
         raise Refused(
             f"{place.endpoint} has no earlier config to go back to.", hint="`headgate deploy --version N` moves it."
         )
     endpoints.config(pointer)
-    rollout = f"{place.endpoint}-{number}-{secrets.token_hex(4)}"
     return _terms(
-        "rollback", project, place, version_in(pointer) or 0, current, endpoints, number, rollout,
-        canary_config="", final_config=pointer, steps=(), strategy=AllAtOnce(), reason=reason,
-    )  # fmt: skip
+        kind="rollback",
+        project=project,
+        place=place,
+        version=version_in(pointer) or 0,
+        config_before=current.config_name,
+        tags=tags,
+        number=number,
+        rollout=f"{place.endpoint}-{number}-{secrets.token_hex(4)}",
+        pair=canary.Pair(canary="", final=pointer),
+        steps=(),
+        fallback=False,
+        reason=reason,
+    )
 
 
 def rollouts_of(project: Project, environment: str) -> Rollouts:
@@ -83,11 +101,11 @@ def rollouts_of(project: Project, environment: str) -> Rollouts:
     return Rollouts(Store(project.store), environment)
 
 
-def _usable(endpoints: Endpoints, place: Place) -> EndpointState | None:
-    """The endpoint, if a rollout may start on it; None where there is none yet."""
+def _usable(endpoints: Endpoints, place: Place) -> tuple[EndpointState | None, Mapping[str, str]]:
+    """The endpoint and its tags, if a rollout may start on it; None where there is none yet."""
     current = endpoints.find(place.endpoint)
     if current is None:
-        return None
+        return None, {}
     tags = endpoints.tags(current.arn)
     if tags.get(TAG_PROJECT) != place.project:
         raise Refused(
@@ -101,7 +119,7 @@ def _usable(endpoints: Endpoints, place: Place) -> EndpointState | None:
         )
     if current.status != "InService":
         raise Refused(f"Endpoint {current.name} is {current.status}.", hint="Wait, or `headgate deploy` a new version.")
-    return current
+    return current, tags
 
 
 def _require_approval(version: ModelVersion, steps: tuple[Step, ...]) -> None:
@@ -116,23 +134,20 @@ def _require_approval(version: ModelVersion, steps: tuple[Step, ...]) -> None:
 
 
 def _terms(
+    *,
     kind: Kind,
     project: Project,
     place: Place,
     version: int,
-    current: EndpointState | None,
-    endpoints: Endpoints,
+    config_before: str,
+    tags: Mapping[str, str],
     number: int,
     rollout: str,
-    *,
-    canary_config: str,
-    final_config: str,
+    pair: canary.Pair,
     steps: tuple[Step, ...],
-    strategy: Strategy,
+    fallback: bool,
     reason: str = "",
 ) -> Terms:
-    tags = endpoints.tags(current.arn) if current else {}
-    before = current.config_name if current else ""
     return Terms(
         kind=kind,
         id=rollout,
@@ -142,14 +157,14 @@ def _terms(
         number=number,
         generation=int(tags.get(canary.TAG_GENERATION, "0")) + 1,
         version=version,
-        version_before=version_in(before) or 0,
-        config_before=before,
+        version_before=version_in(config_before) or 0,
+        config_before=config_before,
         pointer_before=tags.get(TAG_LAST_GOOD, ""),
-        canary_config=canary_config,
-        final_config=final_config,
+        canary_config=pair.canary,
+        final_config=pair.final,
         instance_type=place.instance_type,
         instances=place.instances,
-        fallback=isinstance(strategy, Canary) and strategy.fallback,
+        fallback=fallback,
         probe_refusable=project.spec.package.code is not None,
         steps=steps,
         reason=reason,
