@@ -1,10 +1,9 @@
 """The `headgate` group. Commands are imported when they are called, so that `--help` and errors come at once."""
 
-from importlib import import_module
-
 import click
 
 import headgate
+from headgate.cli.lazy import LazyGroup
 
 SECTIONS: dict[str, dict[str, str]] = {
     "Engine": {
@@ -26,7 +25,9 @@ SECTIONS: dict[str, dict[str, str]] = {
         "reject": "Reject a model version.",
     },
     "Endpoint": {
-        "deploy": "Put a model version behind the project's endpoint.",
+        "rollout": "Roll a version out by evidence; a bad one goes back by itself.",
+        "rollback": "Take the endpoint back to its last good version.",
+        "deploy": "Put a model version behind the project's endpoint, all at once.",
         "invoke": "Ask an endpoint.",
         "logs": "Show what model servers, gateway and engine wrote.",
     },
@@ -36,7 +37,7 @@ SECTIONS: dict[str, dict[str, str]] = {
 EXIT_CODES = """\b
 Exit codes:
   0   done
-  1   the answer is no: a gate failed
+  1   the answer is no: a gate failed, a rollout went back
   2   wrong use: a flag, headgate.yaml or an input
   3   no such endpoint, version, project or file
   4   the engine, a server or a store does not answer
@@ -48,43 +49,9 @@ Exit codes:
 """
 
 
-class LazyGroup(click.Group):
-    """A group that imports a command's module only when that command is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """All names, by purpose."""
-        return [name for commands in SECTIONS.values() for name in commands]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one command."""
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        found = import_module(f"headgate.cli.{cmd_name}").command
-        if not isinstance(found, click.Command):
-            raise TypeError(f"headgate.cli.{cmd_name}.command is not a command")
-        return found
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As Click does, but with the nearest name for one that does not exist."""
-        if not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
-            from difflib import get_close_matches
-
-            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
-            raise click.UsageError(
-                f"No such command {args[0]!r}." + (f" Did you mean {near[0]!r}?" if near else ""), ctx
-            )
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """One list for each purpose, from the table alone."""
-        for title, commands in SECTIONS.items():
-            with formatter.section(title):
-                formatter.write_dl(list(commands.items()))
-
-
-@click.group(cls=LazyGroup, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup, sections=SECTIONS, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(headgate.__version__, message="headgate %(version)s")
 def app() -> None:
     """From a data change to a rolled-out, watched, reversible model endpoint.

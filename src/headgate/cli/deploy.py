@@ -37,7 +37,7 @@ def command(call: Call, *, number: int | None, environment: str | None, dry_run:
     place = Place(call.project.name, name, instances.type, instances.count)
     connection = call.connect()
     version = _chosen(call, Registry(connection), number)
-    _check_archive(call, version)
+    check_archive(call, version)
     endpoints = Endpoints(connection)
     if dry_run:
         planned = plan(endpoints, version, place)
@@ -78,8 +78,8 @@ def _chosen(call: Call, registry: "Registry", number: int | None) -> ModelVersio
     return version
 
 
-def _check_archive(call: Call, version: ModelVersion) -> None:
-    """That the engine will find what was registered, told before anything is changed. Raises NotFound, InvalidInput."""
+def check_archive(call: Call, version: ModelVersion) -> None:
+    """See that the engine will find what was registered, told before anything is changed. Raises NotFound, InvalidInput."""
     from headgate.core.digest import sha256_file
     from headgate.data.store import LocalBuckets
     from headgate.hosting.registry import DIGEST

@@ -39,8 +39,18 @@ def _parts() -> Iterator[str]:
         for name in commands:
             command = app.get_command(top, name)
             assert command is not None
-            yield f"\n### {name}\n"
-            yield _block(click.Context(command, parent=top, info_name=name))
+            yield from _command(command, top, name)
+
+
+def _command(command: click.Command, parent: click.Context, name: str, depth: int = 3) -> Iterator[str]:
+    context = click.Context(command, parent=parent, info_name=name)
+    yield f"\n{'#' * depth} {context.command_path.removeprefix('headgate ')}\n"
+    yield _block(context)
+    if isinstance(command, click.Group):
+        for inner in command.list_commands(context):
+            found = command.get_command(context, inner)
+            assert found is not None
+            yield from _command(found, context, inner, depth + 1)
 
 
 def _block(context: click.Context) -> str:

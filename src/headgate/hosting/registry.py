@@ -88,6 +88,11 @@ class Registry:
         approved = [s for s in self._summaries(project) if s.get("ModelApprovalStatus") == "Approved"]
         return self._describe(max(approved, key=_number)["ModelPackageArn"]) if approved else None
 
+    def newest(self, project: str) -> ModelVersion | None:
+        """The version with the highest number that nobody rejected, or None."""
+        usable = [s for s in self._summaries(project) if s.get("ModelApprovalStatus") != "Rejected"]
+        return self._describe(max(usable, key=_number)["ModelPackageArn"]) if usable else None
+
     def set_status(self, version: ModelVersion, status: ApprovalStatus, reason: str) -> ModelVersion:
         """Approve or reject, and read back what is now recorded."""
         with domain_errors():

@@ -182,7 +182,8 @@ class Tick:
         if run.asked and run.approved is not None:
             return self._go_on(run, "inconclusive", f"{run.approved.by} let it go on: {why}", found)
         if found.due:
-            self._log.append("look", {"analysis": asdict(found.analysis), "numbers": found.numbers}, at=now, by=RUNNER)
+            content = {"analysis": asdict(found.analysis), "numbers": found.numbers, "why": why}
+            self._log.append("look", content, at=now, by=RUNNER)
             if run.thresholds is None:
                 self._measure_baseline(run.analysis.rollout_began)
         if not run.asked and now >= run.analysis.step_began + step.bake + step.wait:

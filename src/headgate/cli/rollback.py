@@ -1,0 +1,52 @@
+"""`headgate rollback`."""
+
+import time
+
+import click
+
+from headgate.cli.command import Call, Command, dry_run_option, env_option
+from headgate.cli.rollout.shared import document, rollouts, who
+from headgate.errors import HeadgateError
+
+
+@click.command(cls=Command, example='headgate rollback --dry-run\nheadgate rollback --reason "complaints from sales"')
+@click.option("--reason", default="", help="Why; kept in the log.")
+@click.option("--wait/--no-wait", default=True, help="Follow it until it is done (default), or return at once.")
+@env_option
+@dry_run_option
+def command(call: Call, *, reason: str, wait: bool, environment: str | None, dry_run: bool) -> None:
+    """Take the endpoint back to its last good version.
+
+    That is the config in force before the last rollout or deployment, by the pointer on the endpoint; never "the newest
+    other one". A second rollback goes forward again. A rollout that is under way is aborted instead.
+    """
+    from headgate.pipeline.start import rollback_terms
+    from headgate.wiring.runner import announce
+
+    name, reason = call.environment(environment), " ".join(reason.split())[:1024]
+    connection = call.connect()
+    found = rollouts(call, name)
+    rollout = found.open()
+    if rollout is not None:
+        if not dry_run:
+            rollout.tell("abort", {"reason": reason}, by=who())
+        said = f"The rollout that is under way {'would be' if dry_run else 'is'} aborted."
+        shown = {**document(rollout.run()), "dry_run": dry_run}
+    else:
+        terms = rollback_terms(call.project, name, connection, reason or f"{who()} asked for it.")
+        would = "would go" if dry_run else "goes"
+        said = f"{terms.endpoint} {would} back from {terms.config_before} to {terms.final_config}."
+        shown = {"endpoint": terms.endpoint, "from": terms.config_before, "to": terms.final_config, "dry_run": dry_run}
+        if not dry_run:
+            notice = announce(call.home, call.project.store, name, terms.number)
+            try:
+                rollout = found.start(terms, at=time.time(), by=who())
+            except HeadgateError:
+                notice.path.unlink(missing_ok=True)
+                raise
+    if rollout is None or dry_run or not wait:
+        call.out.show(shown, said)
+        return
+    from headgate.cli.rollout.watch import follow
+
+    follow(call, rollout)

@@ -1,0 +1,85 @@
+"""What the rollout commands have in common: which rollout is meant, who asks, and how one is described."""
+
+import getpass
+import os
+from typing import Any
+
+from headgate.cli.command import Call
+from headgate.core.verdict import Verdict
+from headgate.errors import NotFound, Refused
+from headgate.pipeline.rollouts import Rollout, Rollouts
+from headgate.pipeline.run import Run
+from headgate.pipeline.start import rollouts_of
+from headgate.pipeline.story import headline, why
+
+EXIT_CODES: dict[Verdict, int] = {"pass": 0, "fail": 1, "error": 4, "inconclusive": 5}
+
+
+def who() -> str:
+    """The person at the keyboard, as far as the system knows."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return f"user {os.getuid()}"
+
+
+def rollouts(call: Call, environment: str | None) -> Rollouts:
+    """The rollouts of one environment of the project."""
+    return rollouts_of(call.project, call.environment(environment))
+
+
+def chosen(call: Call, environment: str | None, number: int | None = None) -> Rollout:
+    """The rollout of this number, or the newest. Raises NotFound."""
+    found = rollouts(call, environment)
+    rollout = found.get(number) if number else found.latest()
+    if rollout is None:
+        raise NotFound(
+            f"{call.endpoint(environment)} has had no rollout.", hint="`headgate rollout start` rolls a version out."
+        )
+    return rollout
+
+
+def open_one(call: Call, environment: str | None) -> Rollout:
+    """The rollout that is under way. Raises Refused where none is."""
+    rollout = rollouts(call, environment).open()
+    if rollout is None:
+        raise Refused(
+            f"No rollout is under way on {call.endpoint(environment)}.", hint="`headgate rollout history` lists them."
+        )
+    return rollout
+
+
+def document(run: Run) -> dict[str, Any]:
+    """A rollout as JSON."""
+    terms = run.terms
+    steps = [
+        {"step": step.name, "words": step.words, "state": _state(run, i)} for i, step in enumerate(run.terms.steps)
+    ]
+    ended = run.ended
+    return {
+        "rollout": terms.id,
+        "number": terms.number,
+        "kind": terms.kind,
+        "endpoint": terms.endpoint,
+        "version": terms.version,
+        "version_before": terms.version_before,
+        "open": ended is None,
+        "outcome": ended.outcome if ended else None,
+        "verdict": ended.verdict if ended else None,
+        "why": why(run),
+        "said": headline(run),
+        "steps": steps,
+        "evidence": next((e.content["numbers"] for e in reversed(run.entries) if e.content.get("numbers")), None),
+    }
+
+
+def marks(run: Run) -> list[str]:
+    """The steps of the plan, each with where it stands."""
+    signs = {"done": "done", "open": "now ", "left": "    "}
+    return [f"  {signs[_state(run, i)]}  {step.words}" for i, step in enumerate(run.terms.steps)]
+
+
+def _state(run: Run, index: int) -> str:
+    if index < run.step:
+        return "done"
+    return "open" if index == run.step and run.ended is None and run.ending is None else "left"

@@ -1,0 +1,101 @@
+"""`headgate rollout start`."""
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from headgate.cli.command import Call, Command, dry_run_option, env_option
+from headgate.cli.deploy import check_archive
+from headgate.cli.rollout.shared import document, rollouts, who
+from headgate.core.versions import ModelVersion
+from headgate.errors import HeadgateError, Refused
+
+if TYPE_CHECKING:
+    from headgate.hosting.session import Connection
+    from headgate.pipeline.terms import Terms
+
+TRAFFIC_SECONDS = 60
+
+
+@click.command(
+    cls=Command,
+    example="headgate rollout start --dry-run\nheadgate rollout start --watch\nheadgate rollout start --version 3",
+)
+@click.option("--version", "number", type=click.IntRange(min=1), help="Which version (default: the newest).")
+@click.option("--all-at-once", "at_once", is_flag=True, help="Without a canary, whatever headgate.yaml says.")
+@click.option("--watch", is_flag=True, help="Follow it until it ends; the exit code is the verdict.")
+@env_option
+@dry_run_option
+def command(
+    call: Call, *, number: int | None, at_once: bool, watch: bool, environment: str | None, dry_run: bool
+) -> None:
+    """Roll a version out, step by step.
+
+    The steps are those of `rollout` in headgate.yaml. The engine's runner takes them, whether you watch or not: the
+    version is promoted when the evidence lets it, and taken back by itself when it speaks against it.
+    """
+    from headgate.pipeline.start import rollout_terms
+    from headgate.wiring.runner import announce
+
+    name = call.environment(environment)
+    connection = call.connect()
+    version = _chosen(call, connection, name, number)
+    check_archive(call, version)
+    terms = rollout_terms(call.project, name, version, connection, at_once=at_once)
+    advice = _advice(terms, connection)
+    lines = [f"  {step.words}" for step in terms.steps]
+    shown = {"endpoint": terms.endpoint, "version": terms.version, "steps": [step.words for step in terms.steps]}
+    if dry_run:
+        would = f"would roll version {terms.version} out on {terms.endpoint}:"
+        call.out.show({**shown, "advice": advice, "dry_run": True}, would, *lines, *advice)
+        return
+    for said in advice:
+        call.out.say(said)
+    notice = announce(call.home, call.project.store, name, terms.number)
+    try:
+        rollout = rollouts(call, name).start(terms, at=time.time(), by=who())
+    except HeadgateError:
+        notice.path.unlink(missing_ok=True)
+        raise
+    if watch:
+        from headgate.cli.rollout.watch import follow
+
+        follow(call, rollout)
+        return
+    call.out.show(
+        {**document(rollout.run()), "advice": advice, "dry_run": False},
+        f"Rollout {terms.number}: version {terms.version} on {terms.endpoint}.",
+        *lines,
+        "`headgate rollout watch` follows it.",
+    )
+
+
+def _chosen(call: Call, connection: "Connection", environment: str, number: int | None) -> ModelVersion:
+    from headgate.hosting.registry import Registry
+    from headgate.rollout.from_spec import strategy_of
+
+    project, registry = call.project.name, Registry(connection)
+    if number is not None:
+        return registry.version(project, number)
+    _, approve = strategy_of(call.project.spec.environments[environment])
+    version = registry.newest(project) if approve else registry.newest_approved(project)
+    if version is None:
+        raise Refused(
+            f"Project {project} has no version to roll out.",
+            hint="`headgate register` registers the package, `headgate approve VERSION` approves it.",
+        )
+    call.out.say(f"version {version.number} is the newest one")
+    return version
+
+
+def _advice(terms: "Terms", connection: "Connection") -> list[str]:
+    """What the traffic of the last minute is too little for."""
+    from headgate.hosting.evidence import Evidence
+    from headgate.rollout.plan import advice
+
+    if not terms.canary_config or not terms.config_before or len(terms.steps) < 3:
+        return []
+    end = int(time.time())
+    seen = Evidence(connection).baseline(terms.endpoint, start=end - TRAFFIC_SECONDS, end=end)
+    return advice(terms.steps, seen.requests / TRAFFIC_SECONDS if seen else 0.0)
