@@ -1,20 +1,36 @@
 """What `approve` and `reject` have in common: one decision on one version."""
 
+from typing import TYPE_CHECKING
+
 from headgate.cli.command import Call
 from headgate.core.versions import ApprovalStatus
 from headgate.errors import UsageError
+
+if TYPE_CHECKING:
+    from headgate.pipeline.rollouts import Rollout
 
 REASON_LIMIT = 1024
 
 
 def decide(call: Call, number: int, status: ApprovalStatus, reason: str, *, dry_run: bool) -> None:
     """Record the decision and say what changed. Deciding again as before changes nothing but the reason."""
+    from headgate.cli.rollout.shared import who
     from headgate.hosting.registry import Registry
 
     reason = " ".join(reason.split())  # AWS takes one line
     if len(reason) > REASON_LIMIT:
         raise UsageError(f"The reason has {len(reason)} characters; {REASON_LIMIT} is the limit.")
     registry = Registry(call.connect())
+    waiting = _waiting(call, number, status)
+    if waiting is not None and not dry_run:
+        run = waiting.tell("approve" if status == "Approved" else "reject", {"reason": reason}, by=who())
+        document = {"project": call.project.name, "version": number, "status": status, "reason": reason}
+        call.out.show(
+            {**document, "rollout": run.terms.id, "dry_run": False},
+            f"Told rollout {run.terms.number} of {run.terms.endpoint}; it carries that to the registry and goes on.",
+            "`headgate rollout watch` follows it.",
+        )
+        return
     before = registry.version(call.project.name, number)
     already = before.status == status
     nothing_new = already and not reason  # an empty reason would erase the one that is kept
@@ -32,3 +48,18 @@ def decide(call: Call, number: int, status: ApprovalStatus, reason: str, *, dry_
     said = f"is {status} already" if already else f"was {before.status} and {would} {status}"
     next_step = () if status == "Rejected" or dry_run else ("Next: headgate deploy",)
     call.out.show(document, f"Version {number} of {before.project} {said}.", *next_step)
+
+
+def _waiting(call: Call, number: int, status: ApprovalStatus) -> "Rollout | None":
+    """The open rollout of this version that the decision is for: its log takes it, and its tick carries it on."""
+    from headgate.pipeline.start import rollouts_of
+    from headgate.rollout.plan import Approve
+
+    for environment in call.project.spec.environments:
+        rollout = rollouts_of(call.project, environment).open()
+        if rollout is None or rollout.run().terms.version != number:
+            continue
+        run = rollout.run()
+        if status == "Rejected" or run.asked or isinstance(run.present, Approve):
+            return rollout
+    return None

@@ -22,19 +22,20 @@ if TYPE_CHECKING:
 @env_option
 @dry_run_option
 def command(call: Call, *, number: int | None, environment: str | None, dry_run: bool) -> None:
-    """Put a model version behind the project's endpoint.
+    """Put a model version behind the project's endpoint, all at once.
 
     Creates the endpoint or moves it, and waits until it answers on the new version. No request is lost, and the old
-    version goes on answering when the new one does not start.
+    version goes on answering when the new one does not start. Nothing is compared: `headgate rollout start` does that.
     """
-    from headgate.hosting.deployment import Place, carry_out, plan
+    from headgate.hosting.deployment import carry_out, plan
     from headgate.hosting.endpoints import Endpoints
     from headgate.hosting.registry import Registry
     from headgate.pipeline.probe import probe
+    from headgate.pipeline.start import place_of, rollouts_of
 
     name = call.environment(environment)
-    instances = call.project.spec.environments[name].instances
-    place = Place(call.project.name, name, instances.type, instances.count)
+    rollouts_of(call.project, name).next_number()  # refuses while a rollout is under way
+    place = place_of(call.project, name)
     connection = call.connect()
     version = _chosen(call, Registry(connection), number)
     check_archive(call, version)
@@ -79,7 +80,7 @@ def _chosen(call: Call, registry: "Registry", number: int | None) -> ModelVersio
 
 
 def check_archive(call: Call, version: ModelVersion) -> None:
-    """See that the engine will find what was registered, told before anything is changed. Raises NotFound, InvalidInput."""
+    """See that the engine will find what was registered, before anything is changed. Raises NotFound, InvalidInput."""
     from headgate.core.digest import sha256_file
     from headgate.data.store import LocalBuckets
     from headgate.hosting.registry import DIGEST

@@ -39,3 +39,13 @@ class Tail:
     canary_us: float
     stable_requests: int
     canary_requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """How slow the stable variant was in a window: its requests, and quantiles of their latency in microseconds."""
+
+    requests: int
+    p50_us: float
+    p90_us: float
+    p99_us: float

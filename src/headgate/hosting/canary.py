@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from headgate.core.endpoints import EndpointState, VariantTerms
 from headgate.core.versions import ModelVersion
 from headgate.errors import Refused
-from headgate.hosting.deployment import TAG_LAST_GOOD, VARIANT, Place, named, of
+from headgate.hosting.deployment import TAG_LAST_GOOD, TAG_ROLLOUT, VARIANT, Place, named, of
 from headgate.hosting.endpoints import Endpoints
 
 CANARY = "canary"
 WHOLE = 100.0
-TAG_ROLLOUT = "headgate:rollout"
 TAG_GENERATION = "headgate:generation"
 TAG_FALLBACK = "headgate:fallback"
 TAG_TRY_SECONDS = "headgate:try-seconds"

@@ -24,6 +24,8 @@ TAG_PROJECT = "headgate:project"
 TAG_ENVIRONMENT = "headgate:environment"
 TAG_VERSION = "headgate:version"
 TAG_LAST_GOOD = "headgate:last-good"
+TAG_ROLLOUT = "headgate:rollout"
+"""Which rollout is under way on the endpoint."""
 
 NAME_LIMIT = 63
 
@@ -162,6 +164,11 @@ def _onto(wanted: Deployment, current: EndpointState, tags: Mapping[str, str]) -
         raise Refused(
             f"Endpoint {current.name} belongs to {whose}.",
             hint="Choose another project name or environment in headgate.yaml, or delete that endpoint.",
+        )
+    if TAG_ROLLOUT in tags:
+        raise Refused(
+            f"Rollout {tags[TAG_ROLLOUT]} is under way on {current.name}.",
+            hint=f"End it where it was started; where it is lost, take the tag {TAG_ROLLOUT} off the endpoint.",
         )
     if not current.settled:
         raise Refused(

@@ -6,7 +6,6 @@ and of two that start at once one is refused.
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from headgate.data.store import Store
@@ -19,15 +18,21 @@ ROOT = "rollouts"
 ATTEMPTS = 20
 
 
-@dataclass(frozen=True, slots=True)
 class Rollout:
     """One rollout: its log, and what it tells."""
 
-    log: RunLog
+    def __init__(self, log: RunLog) -> None:
+        self.log = log
+        self._run: Run | None = None
 
     def run(self) -> Run:
-        """Where it stands now."""
-        return fold(self.log.read())
+        """Where it stands now. Entries that were folded before are not folded again."""
+        entries = self.log.read()
+        if self._run is None:
+            self._run = fold(entries)
+        for entry in entries[len(self._run.entries) :]:
+            self._run.take(entry)
+        return self._run
 
     def tell(self, event: str, content: Mapping[str, Any], *, by: str) -> Run:
         """Append what a person said (`run.EVENTS`). Raises Refused where the rollout has ended."""

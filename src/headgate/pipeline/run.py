@@ -119,7 +119,10 @@ class Run:
                 f"Entry {entry.number} of {self.terms.id} is a {entry.kind!r}, which this Headgate does not know.",
                 hint="Finish the rollout with the version of Headgate that started it.",
             )
-        kinds[entry.kind](entry)
+        try:
+            kinds[entry.kind](entry)
+        except (KeyError, TypeError) as error:
+            raise InvalidInput(f"Entry {entry.number} of {self.terms.id} is damaged: {error}.") from None
 
     def _began(self, entry: Entry) -> None:
         content = entry.content
@@ -178,10 +181,7 @@ def fold(entries: Iterable[Entry]) -> Run:
     run = None
     for entry in entries:
         run = run or Run(Terms.from_json(entry.content))
-        try:
-            run.take(entry)
-        except (KeyError, TypeError) as error:
-            raise InvalidInput(f"Entry {entry.number} of {run.terms.id} lacks {error}.") from None
+        run.take(entry)
     if run is None:
         raise InvalidInput("The rollout's log is empty.")
     return run

@@ -8,7 +8,7 @@ from headgate.core.versions import ModelVersion
 from headgate.data.store import Store
 from headgate.errors import NotFound, Refused
 from headgate.hosting import canary
-from headgate.hosting.deployment import TAG_LAST_GOOD, TAG_PROJECT, Place, of, version_in
+from headgate.hosting.deployment import TAG_LAST_GOOD, TAG_PROJECT, TAG_ROLLOUT, Place, of, version_in
 from headgate.hosting.endpoints import Endpoints
 from headgate.hosting.session import Connection
 from headgate.pipeline.rollouts import Rollouts
@@ -112,10 +112,10 @@ def _usable(endpoints: Endpoints, place: Place) -> tuple[EndpointState | None, M
             f"Endpoint {current.name} does not belong to project {place.project}.",
             hint="Choose another project name or environment in headgate.yaml, or delete that endpoint.",
         )
-    if canary.TAG_ROLLOUT in tags:
+    if TAG_ROLLOUT in tags:
         raise Refused(
-            f"Rollout {tags[canary.TAG_ROLLOUT]} is under way on {current.name}, started from another folder.",
-            hint=f"End it there; where it is lost, take the tag {canary.TAG_ROLLOUT} off the endpoint.",
+            f"Rollout {tags[TAG_ROLLOUT]} is under way on {current.name}, started from another folder.",
+            hint=f"End it there; where it is lost, take the tag {TAG_ROLLOUT} off the endpoint.",
         )
     if current.status != "InService":
         raise Refused(f"Endpoint {current.name} is {current.status}.", hint="Wait, or `headgate deploy` a new version.")

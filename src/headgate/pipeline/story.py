@@ -16,10 +16,6 @@ def line(entry: Entry) -> str:
     match entry.kind:
         case "started":
             return _started(Terms.from_json(content), entry.by)
-        case "step":
-            return f"{content['words']} ..."
-        case "done":
-            return str(content["said"])
         case "baseline":
             p50, p90, p99 = (f"{content[name] / 1000:.3g}" for name in ("p50", "p90", "p99"))
             return f"the stable variant's p50, p90, p99 are {p50}, {p90}, {p99} ms ({content['requests']:,} requests)"
@@ -33,9 +29,17 @@ def line(entry: Entry) -> str:
         case "ended":
             said = f" {content['said']}" if content.get("said") else ""
             return f"{content['outcome']}: {content['why']}{said}"
-        case kind:
-            reason = f": {content['reason']}" if content.get("reason") else ""
-            return f"{entry.by} said {kind}{reason}"
+    return _plain(entry)
+
+
+def _plain(entry: Entry) -> str:
+    content = entry.content
+    if entry.kind == "step":
+        return f"{content['words']} ..."
+    if entry.kind == "done":
+        return str(content["said"])
+    reason = f": {content['reason']}" if content.get("reason") else ""
+    return f"{entry.by} said {entry.kind}{reason}"
 
 
 def evidence(numbers: Mapping[str, Any]) -> str:

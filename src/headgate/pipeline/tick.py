@@ -19,9 +19,9 @@ from typing import Any
 from headgate.core.endpoints import EndpointState
 from headgate.errors import HeadgateError, InvalidInput, NotFound, Refused, Unavailable
 from headgate.hosting.canary import TAG_GENERATION, canary_percent
-from headgate.pipeline.log import RunLog
 from headgate.pipeline.looks import Look, look
-from headgate.pipeline.run import Ending, Run, fold
+from headgate.pipeline.rollouts import Rollout
+from headgate.pipeline.run import Ending, Run
 from headgate.pipeline.world import World
 from headgate.rollout.plan import Analyse, Approve, Promote, Shift, Start
 
@@ -39,9 +39,10 @@ RUNNER = "runner"
 class Tick:
     """Takes one rollout on. `clock` gives epoch seconds. Holds nothing that a new one would not find out again."""
 
-    def __init__(self, world: World, log: RunLog, clock: Callable[[], float]) -> None:
+    def __init__(self, world: World, rollout: Rollout, clock: Callable[[], float]) -> None:
         self._world = world
-        self._log = log
+        self._rollout = rollout
+        self._log = rollout.log
         self._clock = clock
         self._failing_since: float | None = None
 
@@ -50,7 +51,7 @@ class Tick:
 
         Raises Unavailable where nobody answers: what was recorded stays, and the next tick goes on.
         """
-        run = fold(self._log.read())
+        run = self._rollout.run()
         if run.ended is not None:
             return None
         known = len(run.entries)
@@ -61,10 +62,9 @@ class Tick:
 
     def _refused(self, known: int, error: HeadgateError) -> float | None:
         """What was asked for was refused: by the log (somebody else wrote first), or by the API."""
-        found = self._log.read()
-        if len(found) > known:
+        run, state = self._rollout.run(), self._world.endpoint()
+        if len(run.entries) > known:
             return 0.0  # the log has gone on: decide again
-        run, state = fold(found), self._world.endpoint()
         if state is not None and not state.settled:
             return POLL_SECONDS  # a change was under way
         why = f"{error.message} {error.hint}".strip()
@@ -148,7 +148,7 @@ class Tick:
             return self._decide(run, "fail", "roll back", f"The canary did not start: {state.failure_reason}")
         if run.thresholds is None and state is not None:
             self._measure_baseline(math.floor(max(self._clock() - BASELINE_SECONDS, state.modified)) + 1)
-            run = fold(self._log.read())
+            run = self._rollout.run()
         if not run.begun:
             self._begin(run, modified=state.modified if state else 0.0)
         p99 = run.thresholds.p99 if run.thresholds else None

@@ -1,33 +1,13 @@
-"""What a tick sees and changes. `World` is all that it knows of the outside; `HostedWorld` is SageMaker's API.
+"""What a tick sees and changes: all that it knows of the outside. `pipeline.hosted` has it for SageMaker's API."""
 
-Reads that cannot change the present decision at once (tags, the registry) are remembered for a second.
-"""
-
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from headgate.core.endpoints import EndpointState
-from headgate.core.evidence import Tail, Window
+from headgate.core.evidence import Baseline, Tail, Window
 from headgate.core.versions import ApprovalStatus, ModelVersion
-from headgate.data.store import Store
-from headgate.hosting import canary
-from headgate.hosting.deployment import (
-    TAG_ENVIRONMENT,
-    TAG_LAST_GOOD,
-    TAG_PROJECT,
-    TAG_VERSION,
-    Place,
-)
-from headgate.hosting.endpoints import Endpoints
-from headgate.hosting.evidence import Baseline, Evidence
-from headgate.hosting.registry import Registry
-from headgate.hosting.session import Connection
-from headgate.pipeline.probe import Probed, probe
+from headgate.pipeline.probe import Probed
 from headgate.pipeline.run import Analysis, Thresholds
-from headgate.pipeline.terms import Terms
-
-REMEMBERED_SECONDS = 1.0
 
 
 class World(Protocol):
@@ -74,130 +54,3 @@ class World(Protocol):
 
     def tail(self, *, start: int, end: int) -> Tail | None:
         """The 99th percentiles of both."""
-
-
-class HostedWorld:
-    """A `World` behind SageMaker's API, be it AWS's or the engine's."""
-
-    def __init__(
-        self, connection: Connection, store: Store, terms: Terms, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._connection = connection
-        self._store = store
-        self._terms = terms
-        self._clock = clock
-        self._endpoints = Endpoints(connection)
-        self._registry = Registry(connection)
-        self._evidence = Evidence(connection)
-        self._place = Place(terms.project, terms.environment, terms.instance_type, terms.instances)
-        self._pair = canary.Pair(terms.canary_config, terms.final_config)
-        self._arn = ""
-        self._tags: tuple[float, Mapping[str, str]] | None = None
-        self._version: tuple[float, ModelVersion] | None = None
-
-    def endpoint(self) -> EndpointState | None:
-        """See World."""
-        state = self._endpoints.find(self._terms.endpoint)
-        self._arn = state.arn if state else ""
-        return state
-
-    def tags(self, *, fresh: bool = False) -> Mapping[str, str]:
-        """See World."""
-        now = self._clock()
-        if fresh or self._tags is None or now - self._tags[0] > REMEMBERED_SECONDS:
-            self._tags = now, self._endpoints.tags(self._arn) if self._arn else {}
-        return self._tags[1]
-
-    def version(self) -> ModelVersion:
-        """See World."""
-        now = self._clock()
-        if self._version is None or now - self._version[0] > REMEMBERED_SECONDS:
-            self._version = now, self._registry.version(self._terms.project, self._terms.version)
-        return self._version[1]
-
-    def decide(self, status: ApprovalStatus, reason: str) -> None:
-        """See World."""
-        self._version = self._clock(), self._registry.set_status(self.version(), status, reason)
-
-    def start_canary(self, try_seconds: float) -> None:
-        """See World."""
-        canary.create_pair(self._endpoints, self.version(), self._place, self._terms.config_before, self._pair)
-        self._claim()
-        if self._terms.fallback:
-            canary.let_fall_back(self._endpoints, self._arn, try_seconds)
-        self._endpoints.update(self._terms.endpoint, self._pair.canary)
-
-    def shift(self, percent: float) -> None:
-        """See World."""
-        canary.shift(self._endpoints, self._terms.endpoint, percent)
-
-    def promote(self) -> None:
-        """See World."""
-        canary.create_final(self._endpoints, self.version(), self._place)
-        if self._arn:
-            self._claim()
-            self._endpoints.update(self._terms.endpoint, self._pair.final, retain_counts=True)
-        else:
-            self._endpoints.create(self._terms.endpoint, self._pair.final, self._ours(self._terms.version))
-
-    def go_back(self) -> None:
-        """See World."""
-        self._claim()
-        target = self._pair.final if self._terms.kind == "rollback" else self._terms.config_before
-        self._endpoints.update(self._terms.endpoint, target)
-
-    def close(self, *, version: int, last_good: str) -> None:
-        """See World."""
-        tags = self._ours(version) | ({TAG_LAST_GOOD: last_good} if last_good else {})
-        self._endpoints.tag(self._arn, tags)
-        if not last_good:
-            self._endpoints.untag(self._arn, [TAG_LAST_GOOD])
-        canary.release(self._endpoints, self._arn)
-
-    def let_go(self) -> None:
-        """See World."""
-        if self._arn and self.tags(fresh=True).get(canary.TAG_ROLLOUT) == self._terms.id:
-            canary.release(self._endpoints, self._arn)
-
-    def probe(self, version: int) -> Probed:
-        """See World."""
-        known = self._registry.version(self._terms.project, version)
-        return probe(
-            self._store.folder, known, self._connection, self._terms.endpoint, refusable=self._terms.probe_refusable
-        )
-
-    def windows(self, analysis: Analysis, thresholds: Thresholds | None, *, start: int, end: int) -> list[Window]:
-        """See World."""
-        return self._evidence.windows(
-            self._terms.endpoint,
-            step_began=analysis.step_began,
-            rollout_began=analysis.rollout_began,
-            slow_began=max(analysis.rollout_began, thresholds.end) if thresholds else None,
-            thresholds=thresholds.values if thresholds else None,
-            start=start,
-            end=end,
-        )
-
-    def baseline(self, *, start: int, end: int) -> Baseline | None:
-        """See World."""
-        return self._evidence.baseline(self._terms.endpoint, start=start, end=end)
-
-    def tail(self, *, start: int, end: int) -> Tail | None:
-        """See World."""
-        return self._evidence.tail(self._terms.endpoint, start=start, end=end)
-
-    def _claim(self) -> None:
-        canary.claim(
-            self._endpoints,
-            self._arn,
-            rollout=self._terms.id,
-            generation=self._terms.generation,
-            last_good=self._terms.config_before,
-        )
-
-    def _ours(self, version: int) -> dict[str, str]:
-        return {
-            TAG_PROJECT: self._terms.project,
-            TAG_ENVIRONMENT: self._terms.environment,
-            TAG_VERSION: str(version),
-        }

@@ -116,9 +116,9 @@ class Runner:
     def _opened(self, notice: Notice) -> "Tick | None":
         """What takes this rollout on; None, and no notice any more, where it was never started."""
         from headgate.data.store import Store
+        from headgate.pipeline.hosted import HostedWorld
         from headgate.pipeline.rollouts import Rollouts
         from headgate.pipeline.tick import Tick
-        from headgate.pipeline.world import HostedWorld
 
         if not notice.store.is_dir():
             raise InvalidInput(f"The store {notice.store} is gone.", hint=f"Put it back, or delete {notice.path}.")
@@ -131,7 +131,7 @@ class Runner:
         rollout = rollouts.get(notice.number)
         terms = rollout.run().terms
         log.info("%s: version %d on %s", terms.id, terms.version, terms.endpoint)
-        return Tick(HostedWorld(self._connection, store, terms), rollout.log, time.time)
+        return Tick(HostedWorld(self._connection, store, terms), rollout, time.time)
 
 
 @contextmanager
