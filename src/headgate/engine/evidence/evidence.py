@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from headgate.engine.evidence.follower import QUIET
 from headgate.engine.evidence.histogram import Histogram
 from headgate.engine.evidence.ledger import Ledger
 from headgate.engine.evidence.recorder import ReadAttempt, Recorder, in_order
@@ -38,7 +39,9 @@ class Evidence:
 
     `path` is the gateway's attempt log, `database` where closed seconds are kept; `read_attempt` reads one of the log's
     lines, `reopen_logs` asks the gateway to open its log anew (and may raise HeadgateError or OSError: it is asked
-    again). Kept are `keep_seconds`, or what fits into `max_bytes`; `units_a_second` of each variant are told apart.
+    again). Beyond `rotate_at` bytes the log is renamed, and removed once it was `quiet` for so many seconds: no fewer
+    than a request may take. Kept are `keep_seconds`, or what fits into `max_bytes`; of each variant, `units_a_second`
+    are told apart.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Evidence:
         *,
         now: Callable[[], float] = time.time,
         rotate_at: int = ROTATE_AT,
+        quiet: float = QUIET,
         keep_seconds: int = KEEP_SECONDS,
         max_bytes: int = MAX_BYTES,
         units_a_second: int = UNITS_A_SECOND,
@@ -57,7 +61,8 @@ class Evidence:
         self._lock = threading.Lock()
         self._ledger = Ledger(database, keep_seconds=keep_seconds, max_bytes=max_bytes)
         self._recorder = Recorder(
-            path, self._ledger, read_attempt, reopen_logs, rotate_at=rotate_at, units_a_second=units_a_second, now=now
+            path, self._ledger, read_attempt, reopen_logs,
+            rotate_at=rotate_at, quiet=quiet, units_a_second=units_a_second, now=now,
         )  # fmt: skip
         self._folds = Folds()
         self._stopping = threading.Event()

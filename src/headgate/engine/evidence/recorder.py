@@ -57,6 +57,7 @@ class Recorder:
         reopen_logs: Callable[[], None],
         *,
         rotate_at: int,
+        quiet: float,
         units_a_second: int,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -73,7 +74,7 @@ class Recorder:
         """Another one whenever `open` or `first_open` has changed."""
         remembered = json.loads(ledger.progress() or "{}")
         places = [Place(inode, bytes.fromhex(head), offset) for inode, head, offset in remembered.get("files", [])]
-        self._follower = Follower(path, reopen_logs, places, rotate_at=rotate_at)
+        self._follower = Follower(path, reopen_logs, places, rotate_at=rotate_at, quiet=quiet)
         self.first_open = remembered.get("first_open", 0)
         self._replay(places, remembered.get("stretches", []))
 
