@@ -9,9 +9,14 @@ from pathlib import Path
 import pytest
 
 from headgate.engine.api.control import Api
+from headgate.engine.api.metrics import Metrics
+from headgate.engine.api.protocols import Services
 from headgate.engine.api.server import ControlApp, server
+from headgate.engine.metrics.observed import ObservedMetrics
+from headgate.engine.metrics.store import MetricStore
 from headgate.engine.state import State
 from headgate.hosting.session import Connection
+from tests.engine.metrics.memory import MemoryEvidence
 
 KEY, SECRET = "AKIAHEADGATETEST", "secret"
 ACCOUNT, REGION = "000000000000", "us-east-1"
@@ -50,8 +55,9 @@ class Settler:
 class Control:
     """A control API that runs, and what is behind it."""
 
-    def __init__(self, state: State, settler: Settler, port: int) -> None:
+    def __init__(self, state: State, settler: Settler, evidence: MemoryEvidence, port: int) -> None:
         self.state = state
+        self.evidence = evidence
         self.settler = settler
         self.connection = Connection(f"http://127.0.0.1:{port}", "http://127.0.0.1:9", REGION, KEY, SECRET)
 
@@ -62,15 +68,19 @@ def control(tmp_path: Path) -> Iterator[Control]:
     state = State(tmp_path / "engine.db")
     settler = Settler(state)
     api = Api(state, account=ACCOUNT, region=REGION, wake=settler.wake)
+    evidence = MemoryEvidence()
+    store = MetricStore(tmp_path / "metrics.db")
+    services = Services(api, Metrics(ObservedMetrics(evidence), store))
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         port = int(bound.getsockname()[1])
-        running = server(ControlApp(api, KEY, SECRET, REGION, port))
+        running = server(ControlApp(services, KEY, SECRET, REGION, port))
         thread = threading.Thread(target=running.run, kwargs={"sockets": [bound]})
         thread.start()
         try:
-            yield Control(state, settler, port)
+            yield Control(state, settler, evidence, port)
         finally:
             running.should_exit = True
             thread.join()
+            store.close()
             state.close()

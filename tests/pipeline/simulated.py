@@ -119,7 +119,7 @@ class SimulatedWorld:
         """See World."""
         self._answers("baseline")
         requests = round((end - start) * self.traffic.rate)
-        return Baseline(requests, 1000.0, 2000.0, 5000.0) if requests else None
+        return Baseline(requests, (1000.0, 2000.0, 5000.0)) if requests else None
 
     def tail(self, *, start: int, end: int) -> Tail | None:  # noqa: ARG002
         """See World."""

@@ -43,9 +43,8 @@ class Tail:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """How slow the stable variant was in a window: its requests, and quantiles of their latency in microseconds."""
+    """What is usual: the stable variant's latency before the canary came, and how many requests that is told from."""
 
     requests: int
-    p50_us: float
-    p90_us: float
-    p99_us: float
+    percentiles: tuple[float, float, float]
+    """p50, p90 and p99, in microseconds."""

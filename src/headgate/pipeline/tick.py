@@ -291,8 +291,9 @@ class Tick:
         end = math.floor(self._clock()) - 1
         found = self._world.baseline(start=start, end=end) if end > start else None
         if found is not None and found.requests >= BASELINE_REQUESTS:
-            content = {"p50": found.p50_us, "p90": found.p90_us, "p99": found.p99_us, "requests": found.requests}
-            self._log.append("baseline", {**content, "start": start, "end": end}, at=self._clock(), by=RUNNER)
+            p50, p90, p99 = found.percentiles
+            content = {"p50": p50, "p90": p90, "p99": p99, "requests": found.requests, "start": start, "end": end}
+            self._log.append("baseline", content, at=self._clock(), by=RUNNER)
 
     def _end(self, ending: Ending) -> float | None:
         """End it with the endpoint as it is."""

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -21,8 +21,13 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from headgate.engine.api.control import Api
+from headgate.engine.api.metrics import Metrics
+from headgate.engine.api.protocols import Services
 from headgate.engine.api.server import ControlApp, server
+from headgate.engine.metrics.observed import ObservedMetrics
+from headgate.engine.metrics.store import MetricStore
 from headgate.engine.state import State
+from tests.engine.metrics.memory import MemoryEvidence
 
 ACCESS_KEY, SECRET_KEY, REGION, ACCOUNT = "AKIAHEADGATETEST", "not/a+secret", "us-east-1", "000000000000"
 ARN = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:"
@@ -43,7 +48,8 @@ class Running:
 
     port: int
     state: State
-    woken: list[str] = field(default_factory=list)
+    woken: list[str]
+    evidence: MemoryEvidence
 
     @property
     def url(self) -> str:
@@ -128,15 +134,27 @@ def served() -> Iterator[Front]:
 
 
 @contextmanager
+def services(
+    folder: Path, evidence: MemoryEvidence, wake: Callable[[str], None] = lambda _: None
+) -> Iterator[tuple[Api, Metrics, State]]:
+    """What a control port serves, with databases of its own."""
+    state, store = State(folder / "engine.db"), MetricStore(folder / "metrics.db")
+    api = Api(state, account=ACCOUNT, region=REGION, wake=wake)
+    yield api, Metrics(ObservedMetrics(evidence), store), state
+    store.close()
+    state.close()
+
+
+@contextmanager
 def running(front: Front, folder: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Iterator[Running]:
     """A control API with a database of its own, behind the server."""
-    state = State(folder / "engine.db")
-    engine = Running(front.port, state)
-    api = Api(state, account=ACCOUNT, region=REGION, wake=engine.woken.append)
-    front.app = ControlApp(api, ACCESS_KEY, SECRET_KEY, REGION, engine.port, now=now)
-    yield engine
-    front.app = None
-    state.close()
+    woken: list[str] = []
+    evidence = MemoryEvidence()
+    with services(folder, evidence, woken.append) as (api, metrics, state):
+        engine = Running(front.port, state, woken, evidence)
+        front.app = ControlApp(Services(api, metrics), ACCESS_KEY, SECRET_KEY, REGION, engine.port, now=now)
+        yield engine
+        front.app = None
 
 
 def refusal(call: Callable[..., object], **arguments: Any) -> tuple[str, str]:

@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
+from headgate.engine.api.codecs.query import encode_error
 from headgate.engine.api.errors import ApiError
-from headgate.engine.api.identity import answer, error_xml
+from headgate.engine.api.identity import answer
 from tests.engine.api.running import Running, refusal
 
 
@@ -31,4 +32,4 @@ def test_the_caller_is_an_assumed_role_that_sagemaker_may_take(engine: Running) 
 def test_what_is_repeated_is_escaped() -> None:
     with pytest.raises(ApiError) as caught:
         answer({"Action": "<b>&\0"}, "000000000000", "id")
-    assert "no action '&lt;b&gt;&amp;\\x00'." in error_xml(caught.value, "id")
+    assert "no action '&lt;b&gt;&amp;\\x00'." in encode_error(caught.value, "id")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from headgate.engine.api.control import Api
 from headgate.engine.api.patterns import matches
-from headgate.engine.api.service_model import RequestShapes
+from headgate.engine.api.service_model import Shapes
 from headgate.engine.state import State
 
 TAG = r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)"
@@ -39,9 +39,9 @@ def test_a_whole_value_must_match() -> None:
 def test_every_pattern_that_a_request_can_meet_is_understood(state: State) -> None:
     """A newer service model with a pattern that `re` refuses must show here, not at a user's request."""
     api = Api(state, account="000000000000", region="us-east-1", wake=lambda _: None)
-    shapes = RequestShapes()
+    shapes = Shapes("sagemaker")
     seen: set[str] = set()
-    todo = [shapes.of(operation) for operation in sorted(api.operations)]
+    todo = [shapes.request(operation) for operation in sorted(api.operations)]
     while todo:
         shape = todo.pop()
         if shape.name in seen:

@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 
 from headgate.engine.api.control import Api
 from headgate.engine.api.errors import ApiError
+from headgate.engine.api.protocols import Services
 from headgate.engine.api.server import BODY_LIMIT, DRAINED, ControlApp
 from headgate.engine.state import State
-from tests.engine.api.running import ACCESS_KEY, ACCOUNT, REGION, SECRET_KEY, Answer, Running, refusal
+from tests.engine.api.running import ACCESS_KEY, ACCOUNT, REGION, SECRET_KEY, Answer, Running, refusal, services
+from tests.engine.metrics.memory import MemoryEvidence
 
 slow = pytest.mark.slow
 
@@ -167,14 +169,20 @@ SERVING = """
 import socket, sys
 from pathlib import Path
 from headgate.engine.api.control import Api
+from headgate.engine.api.metrics import Metrics
+from headgate.engine.api.protocols import Services
 from headgate.engine.api.server import ControlApp, serve
+from headgate.engine.metrics.observed import ObservedMetrics
+from headgate.engine.metrics.store import MetricStore
 from headgate.engine.state import State
+from tests.engine.metrics.memory import MemoryEvidence
 bound = socket.create_server(("127.0.0.1", 0))
 port = bound.getsockname()[1]
 state = State(Path(sys.argv[1]))
 api = Api(state, account="000000000000", region="us-east-1", wake=lambda name: None)
+metrics = Metrics(ObservedMetrics(MemoryEvidence()), MetricStore(Path(sys.argv[1] + "-metrics")))
 print(port, flush=True)
-serve(ControlApp(api, "key", "secret", "us-east-1", port), bound)
+serve(ControlApp(Services(api, metrics), "key", "secret", "us-east-1", port), bound)
 """
 
 
@@ -183,7 +191,7 @@ def test_a_process_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
     command = [sys.executable, "-c", SERVING, str(tmp_path / "engine.db")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        engine = Running(int(process.stdout.readline()), State(tmp_path / "other.db"))
+        engine = Running(int(process.stdout.readline()), State(tmp_path / "other.db"), [], MemoryEvidence())
         try:
             assert engine.send("GET", "/ping", {})[0] == 200
         finally:
@@ -198,10 +206,8 @@ def test_a_process_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ControlApp, Api]]:
     folder: Path = tmp_path_factory.mktemp("fuzz")
-    state = State(folder / "engine.db")
-    api = Api(state, account=ACCOUNT, region=REGION, wake=lambda _: None)
-    yield ControlApp(api, ACCESS_KEY, SECRET_KEY, REGION, 1), api
-    state.close()
+    with services(folder, MemoryEvidence()) as (api, metrics, _):
+        yield ControlApp(Services(api, metrics), ACCESS_KEY, SECRET_KEY, REGION, 1), api
 
 
 def answer_of(app: ControlApp, method: str, path: bytes, headers: list[tuple[bytes, bytes]], body: bytes) -> Answer:

@@ -8,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.engine.api.errors import ApiError
-from headgate.engine.api.service_model import RequestShapes
+from headgate.engine.api.service_model import Shapes
 from headgate.engine.api.validation import check
 
-SHAPES = RequestShapes()
+SHAPES = Shapes("sagemaker")
 VARIANT = {"VariantName": "v", "ModelName": "m", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
 DEEP: Any = {"VariantName": "v", "ServerlessConfig": {"MemorySizeInMB": 1, "MaxConcurrency": 201}}
 
 
 def shape(operation: str) -> StructureShape:
-    return SHAPES.of(operation)
+    return SHAPES.request(operation)
 
 
 def refused(operation: str, request: object) -> tuple[str, str]:

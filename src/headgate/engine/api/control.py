@@ -15,7 +15,7 @@ from headgate.engine.api.errors import ApiError
 from headgate.engine.api.models import Models
 from headgate.engine.api.package_groups import PackageGroups
 from headgate.engine.api.packages import Packages
-from headgate.engine.api.service_model import RequestShapes
+from headgate.engine.api.service_model import Shapes
 from headgate.engine.api.tags import Tags
 from headgate.engine.api.validation import check
 from headgate.engine.state import State
@@ -42,7 +42,7 @@ class Api:
             return round(clock(), 3)
 
         self.account = account
-        self._shapes = RequestShapes()
+        self._shapes = Shapes("sagemaker")
         arns = Arns(account, region)
         tags = Tags(state, arns)
         groups = PackageGroups(state, arns, tags, now)
@@ -89,6 +89,6 @@ class Api:
         if operation not in self._operations:
             raise ApiError("UnknownOperationException", f"The Headgate engine has no SageMaker operation {operation}.")
         try:
-            return self._operations[operation](check(request, self._shapes.of(operation)))
+            return self._operations[operation](check(request, self._shapes.request(operation)))
         except Unavailable as error:
             raise ApiError("InternalFailure", f"{error.message} {error.hint}".strip(), 500) from error

@@ -25,6 +25,11 @@ def unsupported(what: str, instead: str) -> ApiError:
     return invalid(f"{what} is not supported by the Headgate engine. {instead}")
 
 
+def bad_parameter(message: str) -> ApiError:
+    """CloudWatch's word for a value that is not acceptable."""
+    return ApiError("InvalidParameterValue", message)
+
+
 def missing(kind: str, arn: str) -> ApiError:
     """Nothing has this ARN. `kind` is a key of KINDS."""
     if kind in ("model-package", "model-package-group"):

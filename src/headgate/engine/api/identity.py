@@ -7,8 +7,8 @@
 import json
 from collections.abc import Mapping
 from urllib.parse import quote
-from xml.sax.saxutils import escape
 
+from headgate.engine.api.codecs import query
 from headgate.engine.api.errors import ApiError
 
 ROLE = "headgate"
@@ -32,7 +32,7 @@ def answer(parameters: Mapping[str, str], account: str, request_id: str) -> str:
                 "UserId": f"AROAHEADGATE00000000:{SESSION}",
                 "Account": account,
             }
-            return _response("GetCallerIdentity", _members(result), STS, request_id)
+            return _response("GetCallerIdentity", query.members(result), STS, request_id)
         case "GetRole" if parameters.get("RoleName", ROLE) == ROLE:
             role = {
                 "Path": "/",
@@ -42,26 +42,12 @@ def answer(parameters: Mapping[str, str], account: str, request_id: str) -> str:
                 "CreateDate": "2024-01-01T00:00:00Z",
                 "AssumeRolePolicyDocument": quote(json.dumps(TRUST)),
             }
-            return _response("GetRole", f"<Role>{_members(role)}</Role>", IAM, request_id)
+            return _response("GetRole", f"<Role>{query.members(role)}</Role>", IAM, request_id)
         case "GetRole":
             raise ApiError("NoSuchEntity", f"The role with name {parameters['RoleName'][:64]!a} cannot be found.", 404)
         case action:
             raise ApiError("InvalidAction", f"The Headgate engine has no action {action[:100]!a}.")
 
 
-def error_xml(error: ApiError, request_id: str) -> str:
-    """An error in the Query protocol."""
-    kind = "Sender" if error.status < 500 else "Receiver"
-    members = _members({"Type": kind, "Code": error.code, "Message": error.message})
-    return f"<ErrorResponse><Error>{members}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
-
-
-def _response(action: str, result: str, namespace: str, request_id: str) -> str:
-    return (
-        f'<{action}Response xmlns="{namespace}"><{action}Result>{result}</{action}Result>'
-        f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{action}Response>"
-    )
-
-
-def _members(values: Mapping[str, str]) -> str:
-    return "".join(f"<{name}>{escape(value)}</{name}>" for name, value in values.items())
+def _response(action: str, result: str, xmlns: str, request_id: str) -> str:
+    return query.response(action, f"<{action}Result>{result}</{action}Result>", xmlns, request_id)

@@ -40,12 +40,12 @@ def list_page(
 
     descending = request.get("SortOrder", order) == "Descending"
     wanted = sorted((b for b in bodies if _is_wanted(b, request, name)), key=position, reverse=descending)
-    fingerprint = digest_json({k: v for k, v in request.items() if k not in ("MaxResults", "NextToken")})[:16]
+    fingerprint = fingerprint_of(request, "MaxResults")
     rest = _after(request.get("NextToken"), fingerprint, wanted, position, descending)
     page = rest[: request.get("MaxResults", DEFAULT_PAGE)]
     if len(page) == len(rest):
         return page, {}
-    return page, {"NextToken": _token(fingerprint, position(page[-1]))}
+    return page, {"NextToken": write_token(fingerprint, position(page[-1]))}
 
 
 def summaries(page: Iterable[Body], members: Sequence[str]) -> list[Body]:
@@ -64,8 +64,25 @@ def _is_wanted(body: Body, request: Mapping[str, Any], name: str) -> bool:
     return True
 
 
-def _token(fingerprint: str, position: list[Any]) -> str:
+def fingerprint_of(request: Mapping[str, Any], *volatile: str) -> str:
+    """What a token is good for: the request without NextToken and the members that may change from page to page."""
+    return digest_json({k: v for k, v in request.items() if k != "NextToken" and k not in volatile})[:16]
+
+
+def write_token(fingerprint: str, position: Sequence[Any]) -> str:
+    """A token that says where a page ended."""
     return base64.urlsafe_b64encode(json.dumps([fingerprint, position]).encode()).decode()
+
+
+def read_token(token: str, fingerprint: str) -> list[Any]:
+    """Where the page ended. Raises ValueError unless `write_token` gave the token for the same fingerprint."""
+    try:
+        made_for, position = json.loads(base64.urlsafe_b64decode(token.encode()))
+    except (ValueError, TypeError, RecursionError, binascii.Error):
+        raise ValueError("not a token") from None
+    if made_for != fingerprint or not isinstance(position, list):
+        raise ValueError("a token for another request")
+    return position
 
 
 def _after(
@@ -79,9 +96,7 @@ def _after(
         return items
     refusal = invalid("Invalid NextToken: it is not one that this list gave for the same filters and order.")
     try:
-        made_for, last = json.loads(base64.urlsafe_b64decode(token.encode()))
-        if made_for != fingerprint:
-            raise refusal
+        last = read_token(token, fingerprint)
         return [i for i in items if (position(i) < last if descending else position(i) > last)]
-    except (ValueError, TypeError, RecursionError, binascii.Error):
+    except (ValueError, TypeError):
         raise refusal from None

@@ -2,28 +2,25 @@
 
 A request passes, in this order: Host and Origin (a web page must not be able to speak to the engine, not even one whose
 name resolves to this machine), size, signature, decompression, then the operation, on a thread. `GET /ping` answers the
-supervisor without a signature. Every answer is typed, JSON or XML as the caller speaks, and has a request id; what was
-not foreseen is InternalFailure to the caller, with the traceback in the log.
+supervisor without a signature. Every answer is typed, in the protocol that the caller speaks (`protocols`), and has a
+request id; what was not foreseen is InternalFailure to the caller, with the traceback in the log.
 """
 
 import asyncio
-import json
 import logging
 import re
 import socket
 import uuid
 import zlib
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl
 
 import uvicorn
 
-from headgate.engine.api import identity
-from headgate.engine.api.control import Api
 from headgate.engine.api.errors import ApiError
+from headgate.engine.api.protocols import JSON_11, Answer, Services, failure, is_served
 from headgate.engine.api.signature import SignedRequest, Verifier
 
 Message = MutableMapping[str, Any]
@@ -36,21 +33,9 @@ DRAINED = 8 * BODY_LIMIT
 """How much of a body that is too large is still read, so that its sender gets to see the answer."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-TARGET_PREFIX = "SageMaker."
-JSON = "application/x-amz-json-1.1"
-XML = "text/xml"
 
 _HOST = re.compile(rf"({'|'.join(re.escape(name) for name in LOOPBACK)})(:\d{{1,5}})?", re.IGNORECASE)
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What goes back: status, content type, body."""
-
-    status: int
-    content_type: str
-    body: bytes
 
 
 class ControlApp:
@@ -58,7 +43,7 @@ class ControlApp:
 
     def __init__(
         self,
-        api: Api,
+        services: Services,
         access_key: str,
         secret_key: str,
         region: str,
@@ -66,7 +51,7 @@ class ControlApp:
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._api = api
+        self._services = services
         self._verifier = Verifier(access_key, secret_key, region)
         self._origins = {f"http://{name}:{port}" for name in LOOPBACK}
         self._now = now
@@ -80,15 +65,16 @@ class ControlApp:
         try:
             answer = await self._answer(request, receive, request_id)
         except ApiError as error:
-            answer = _error(error, request, request_id)
+            answer = failure(error, request, request_id)
         except Exception:  # noqa: BLE001 - the boundary: whatever it is, the client gets a typed answer
             _log.exception("control API: request %s failed", request_id)
-            failure = "The engine failed to process the request. Its log has the details under this request id."
-            answer = _error(ApiError("InternalFailure", f"{failure} ({request_id})", 500), request, request_id)
+            said = "The engine failed to process the request. Its log has the details under this request id."
+            answer = failure(ApiError("InternalFailure", f"{said} ({request_id})", 500), request, request_id)
         headers = {
             "content-type": answer.content_type,
             "content-length": str(len(answer.body)),
             "x-amzn-requestid": request_id,
+            **answer.headers,
         }
         raw = [(name.encode(), value.encode()) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": answer.status, "headers": raw})
@@ -97,8 +83,8 @@ class ControlApp:
     async def _answer(self, request: SignedRequest, receive: Receive, request_id: str) -> Answer:
         self._check_caller(request)
         if request.method == "GET" and request.target == "/ping":
-            return Answer(200, JSON, b"{}")
-        if request.target != "/" or request.method != "POST":
+            return Answer(200, JSON_11, b"{}")
+        if not is_served(request):
             what = f"{request.method} {request.target[:200]}"
             raise ApiError("UnknownOperationException", f"There is nothing at {what}; requests go to POST /.", 404)
         request = replace(request, body=await _body(receive))
@@ -118,19 +104,7 @@ class ControlApp:
             raise ApiError("AccessDeniedException", "The engine answers no web page of another origin.", 403)
 
     def _dispatch(self, request: SignedRequest, request_id: str) -> Answer:
-        body = _decompressed(request)
-        if _is_query(request):
-            parameters = dict(_form(body))
-            return Answer(200, XML, identity.answer(parameters, self._api.account, request_id).encode())
-        target = request.header("x-amz-target")
-        if not target.startswith(TARGET_PREFIX):
-            named = target[:200] or "no X-Amz-Target header"
-            raise ApiError("UnknownOperationException", f"The Headgate engine does not answer {named}.")
-        try:
-            answer = self._api.call(target.removeprefix(TARGET_PREFIX)[:200], _document(body))
-        except RecursionError:
-            raise ApiError("SerializationException", "The body is nested too deeply.") from None
-        return Answer(200, JSON, json.dumps(answer).encode())
+        return self._services.answer(request, _decompressed(request), request_id)
 
 
 def server(app: Application) -> uvicorn.Server:
@@ -204,28 +178,3 @@ def _decompressed(request: SignedRequest) -> bytes:
     if not stream.eof or stream.unused_data:
         raise ApiError("SerializationException", "The body is not one whole gzip stream.")
     return body
-
-
-def _document(body: bytes) -> object:
-    try:
-        return json.loads(body or b"{}")
-    except ValueError as error:
-        raise ApiError("SerializationException", f"The body is not JSON: {error}") from None
-
-
-def _is_query(request: SignedRequest) -> bool:
-    return request.header("content-type").lower().startswith("application/x-www-form-urlencoded")
-
-
-def _form(body: bytes) -> Iterable[tuple[str, str]]:
-    try:
-        return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=200)
-    except ValueError as error:
-        raise ApiError("MalformedInput", f"The body is not a form: {error}") from None
-
-
-def _error(error: ApiError, request: SignedRequest, request_id: str) -> Answer:
-    if _is_query(request):
-        return Answer(error.status, XML, identity.error_xml(error, request_id).encode())
-    document = {"__type": error.code, "message": error.message}
-    return Answer(error.status, JSON, json.dumps(document).encode())

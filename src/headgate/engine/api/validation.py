@@ -1,8 +1,9 @@
 """Requests, checked against their shape: types, required members, enums, ranges, lengths and patterns.
 
 One walk over the shape finds every problem, and they are reported together in AWS's words: wrong JSON types as
-SerializationException, everything else as one ValidationException (`2 validation errors detected: …; …`). botocore's
-own validator checks only the client's half of this (required, type and minimum), hence a walk of our own.
+SerializationException, everything else as one ValidationException (`2 validation errors detected: …; …`), or under the
+code that the service has for it. botocore's own validator checks only the client's half of this (required, type and
+minimum), hence a walk of our own.
 
 Members that the service model does not know are refused by name: what is not understood is not ignored. A null member
 counts as absent.
@@ -26,7 +27,19 @@ PATTERN_LIMIT = 4096
 """A text longer than this and than its maximum is not matched: on such a text a pattern may take very long."""
 
 
-def check(request: object, shape: StructureShape) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """The error codes of a service: a constraint is broken; nothing is wrong but that members are missing."""
+
+    broken: str = "ValidationException"
+    missing: str = "ValidationException"
+
+
+SAGEMAKER = Codes()
+CLOUDWATCH = Codes("InvalidParameterValue", "MissingParameter")
+
+
+def check(request: object, shape: StructureShape, codes: Codes = SAGEMAKER) -> dict[str, Any]:
     """The request without its null members. Raises ApiError naming every problem."""
     found = _Problems()
     clean = _walk(request, shape, "", found)
@@ -35,7 +48,8 @@ def check(request: object, shape: StructureShape) -> dict[str, Any]:
     if found.constraints:
         count = len(found.constraints)
         errors = "1 validation error" if count == 1 else f"{count} validation errors"
-        raise ApiError("ValidationException", f"{errors} detected: {'; '.join(found.constraints)}")
+        code = codes.missing if found.missing == count else codes.broken
+        raise ApiError(code, f"{errors} detected: {'; '.join(found.constraints)}")
     return cast(dict[str, Any], clean)
 
 
@@ -43,6 +57,8 @@ def check(request: object, shape: StructureShape) -> dict[str, Any]:
 class _Problems:
     types: list[str] = field(default_factory=list)
     constraints: list[str] = field(default_factory=list)
+    missing: int = 0
+    """How many of the constraints are that a member must be there."""
 
     def wrong_type(self, path: str, value: object, expected: str) -> None:
         where = f" at '{path}'" if path else ""
@@ -76,6 +92,7 @@ def _structure(value: object, shape: StructureShape, path: str, found: _Problems
     for key in shape.required_members:
         if key not in given:
             found.broken(_join(path, key), None, "Member must not be null")
+            found.missing += 1
     known = {key: member for key, member in given.items() if key in shape.members}
     return {key: _walk(member, shape.members[key], _join(path, key), found) for key, member in known.items()}
 
