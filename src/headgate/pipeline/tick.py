@@ -134,6 +134,8 @@ class Tick:
     def _wait_for_approval(self, run: Run) -> float:
         if self._world.version().status == "Approved":
             return self._done(run, "the version is Approved")
+        if not run.begun:
+            self._begin(run)
         if run.approved is None:
             return PERSON_SECONDS
         reason = str(run.approved.content.get("reason") or f"approved by {run.approved.by}")
