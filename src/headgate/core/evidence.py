@@ -39,3 +39,12 @@ class Tail:
     canary_us: float
     stable_requests: int
     canary_requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What is usual: the stable variant's latency before the canary came, and how many requests that is told from."""
+
+    requests: int
+    percentiles: tuple[float, float, float]
+    """p50, p90 and p99, in microseconds."""

@@ -50,6 +50,8 @@ class Home:
         self.path = path
         self.engine_file = path / "engine.json"
         self.database = path / "engine.db"
+        self.evidence = path / "evidence.db"
+        self.metrics = path / "metrics.db"
         self.store = path / "store"
         self.logs = path / "logs"
         self.gateway = path / "gateway"

@@ -20,6 +20,7 @@ from headgate.errors import HeadgateError, InvalidInput, NotFound, Refused, Unav
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
     from botocore.session import Session
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
@@ -57,6 +58,11 @@ class Connection:
         """The SageMaker runtime client."""
         client = self._client("sagemaker-runtime", self.runtime_url, RUNTIME_READ_SECONDS, attempts=1)
         return cast("SageMakerRuntimeClient", client)
+
+    @cached_property
+    def metrics(self) -> "CloudWatchClient":
+        """The CloudWatch client."""
+        return cast("CloudWatchClient", self._client("cloudwatch", self.control_url, CONTROL_READ_SECONDS, attempts=3))
 
     @cached_property
     def _session(self) -> "Session":
@@ -121,7 +127,7 @@ def _translate(error: "ClientError") -> HeadgateError:
         return Refused(f"The engine refused our keys: {message}", hint="`headgate up` writes the right ones.")
     if code.startswith("ResourceNotFound") or (status == 400 and any(text in lower for text in _MISSING)):
         return NotFound(message, hint="`headgate status` lists what there is.")
-    if code in ("ResourceInUse", "ConflictException", "ResourceLimitExceeded") or any(
+    if code in ("ResourceInUse", "ConflictException", "ResourceLimitExceeded", "LimitExceeded") or any(
         text in lower for text in _REFUSED
     ):
         return Refused(message)

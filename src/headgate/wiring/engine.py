@@ -8,8 +8,14 @@ from pathlib import Path
 
 from headgate.data.store import LocalBuckets
 from headgate.engine.api.control import Api
+from headgate.engine.api.metrics import Metrics
+from headgate.engine.api.protocols import Services
 from headgate.engine.api.server import ControlApp, serve
+from headgate.engine.evidence.attempts import read_attempt
+from headgate.engine.evidence.evidence import Evidence
 from headgate.engine.home import EngineFile, Home
+from headgate.engine.metrics.observed import ObservedMetrics
+from headgate.engine.metrics.store import MetricStore
 from headgate.engine.model_servers import ModelServers
 from headgate.engine.processes import Processes
 from headgate.engine.reconciler import Reconciler
@@ -30,13 +36,19 @@ def main(home: Home, open_state: Callable[[Path], State] = State) -> None:
     gateway = gateway_of(home, file)
     servers = ModelServers(home, Processes(home.processes), LocalBuckets(home.store).open)
     reconciler = Reconciler(state, gateway, servers)
+    evidence = Evidence(gateway.attempts, home.evidence, read_attempt, gateway.reopen_attempts)
+    store = MetricStore(home.metrics)
     reconciler.start()
+    evidence.start()
     api = Api(state, account=file.account, region=file.region, wake=reconciler.wake)
-    app = ControlApp(api, file.access_key, file.secret_key, file.region, file.control_port)
+    services = Services(api, Metrics(ObservedMetrics(evidence), store))
+    app = ControlApp(services, file.access_key, file.secret_key, file.region, file.control_port)
     try:
         serve(app, listening)
     finally:
         reconciler.stop()
+        evidence.close()
+        store.close()
         state.close()
 
 

@@ -12,7 +12,7 @@ from tests.engine.api.cloudwatch import PROTOCOLS, client, write_models
 from tests.engine.api.running import Front, Running, refusal
 from tests.engine.metrics.memory import Request
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("engine")]
 
 NOW = int(time.time()) // 60 * 60 - 600
 WHERE = [{"Name": "EndpointName", "Value": "iris"}, {"Name": "VariantName", "Value": "canary"}]
@@ -30,13 +30,13 @@ def clients(front: Front, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture(params=PROTOCOLS)
-def cloudwatch(engine: Running, clients: dict[str, Any], request: pytest.FixtureRequest) -> Any:
+def cloudwatch(clients: dict[str, Any], request: pytest.FixtureRequest) -> Any:
     """A client of each protocol, and an engine behind it."""
     return clients[request.param]
 
 
 @pytest.fixture
-def json_client(engine: Running, clients: dict[str, Any]) -> Any:
+def json_client(clients: dict[str, Any]) -> Any:
     return clients["json"]
 
 
@@ -48,6 +48,10 @@ def query(name: str = "m", metric: str = "Invocations", stat: str = "Sum", **mor
     if "unit" in more:
         asked["Unit"] = more.pop("unit")
     return {"Id": name, "MetricStat": asked, **more}
+
+
+def stat(metric_stat: dict[str, Any]) -> dict[str, Any]:
+    return {"Id": "e", "MetricStat": metric_stat}
 
 
 def get(cloudwatch: Any, *queries: dict[str, Any], **more: Any) -> list[dict[str, Any]]:
@@ -120,7 +124,7 @@ def test_without_a_time_it_is_now(json_client: Any) -> None:
     assert sum(get(json_client, own(period=1), **span)[0]["Values"]) == 1.0
 
 
-def test_large_bodies_come_compressed(engine: Running, cloudwatch: Any) -> None:
+def test_large_bodies_come_compressed(cloudwatch: Any) -> None:
     seen: list[str] = []
     cloudwatch.meta.events.register(
         "before-send.cloudwatch", lambda request, **_: seen.append(str(request.headers.get("Content-Encoding")))
@@ -211,9 +215,9 @@ def test_lists_are_filtered_and_come_in_pages(engine: Running, cloudwatch: Any) 
         ({"MetricDataQueries": [query(metric="m", space="Headgate")]}, "InvalidParameterValue", "no metric m"),
         ({"MetricDataQueries": [{"Id": "e", "Expression": "m1 / m2"}]}, "InvalidParameterValue", "not supported"),
         ({"MetricDataQueries": [{"Id": "e"}]}, "MissingParameter", "MetricStat is required"),
-        ({"MetricDataQueries": [{"Id": "e", "MetricStat": {"Metric": {"MetricName": "a"}, "Period": 1, "Stat": "Sum"}}]},
+        ({"MetricDataQueries": [stat({"Metric": {"MetricName": "a"}, "Period": 1, "Stat": "Sum"})]},
          "MissingParameter", "Metric.Namespace is required"),
-        ({"MetricDataQueries": [{"Id": "e", "MetricStat": {"Stat": "Sum"}}]}, "MissingParameter", "2 validation errors detected"),
+        ({"MetricDataQueries": [stat({"Stat": "Sum"})]}, "MissingParameter", "2 validation errors detected"),
         ({"StartTime": NOW + 60}, "InvalidParameterValue", "StartTime must be less"),
         ({"StartTime": -5}, "InvalidParameterValue", "neither before 1970"),
         ({"MaxDatapoints": 0}, "InvalidParameterValue", "MaxDatapoints"),

@@ -103,6 +103,10 @@ class Gateway:
         """
         with writing(aside):
             self.attempts.rename(aside)
+        self.reopen_attempts()
+
+    def reopen_attempts(self) -> None:
+        """Let Envoy go on in a new attempt log, after the old one was moved aside. Raises as `rotate_attempts`."""
         self._make_attempts()
         self._admin.reopen_logs()
 
