@@ -30,11 +30,15 @@ log = logging.getLogger("headgate.engine")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far a file was read: what tells it from others, and the offset behind the last line read."""
+    """How far a file was read, and what tells it from others."""
 
     inode: int
-    head: bytes
+    head: str
+    """Its first bytes, in hexadecimal."""
     offset: int
+    """Behind the last line read."""
+    again: int
+    """From where on a new reader must read it once more; `offset` where it need not."""
 
 
 class LogFile:
@@ -45,6 +49,7 @@ class LogFile:
         self.inode = os.fstat(descriptor).st_ino
         self.head = b""
         self.offset = 0
+        self.again = 0
         self.size = 0
         self.changed = 0.0
         """When (on a monotonic clock) it was last seen to have another size, or a newer file was first seen."""
@@ -52,11 +57,13 @@ class LogFile:
     @property
     def place(self) -> Place:
         """Where reading goes on."""
-        return Place(self.inode, self.head, self.offset)
+        return Place(self.inode, self.head.hex(), self.offset, self.again)
 
     def is_known_as(self, place: Place) -> bool:
         """Whether it is the file of a place, with all that had been read there."""
-        return self.inode == place.inode and self.begins_with(place.head) and self._length() >= place.offset
+        return (
+            self.inode == place.inode and self.begins_with(bytes.fromhex(place.head)) and self._length() >= place.offset
+        )
 
     def begins_with(self, head: bytes) -> bool:
         """Whether these are its first bytes."""
@@ -64,7 +71,7 @@ class LogFile:
 
     def resume(self, place: Place) -> None:
         """Go on where reading ended."""
-        self.head, self.offset = place.head, place.offset
+        self.head, self.offset, self.again = bytes.fromhex(place.head), place.offset, place.again
 
     def moved(self, now: float) -> bool:
         """Whether its size is not the one last seen."""
@@ -94,11 +101,10 @@ class LogFile:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Whole lines, without their ends, that were read from `start` to `end` of a file."""
+    """Whole lines, without their ends, as they stand in a file from `start` on."""
 
     file: LogFile
     start: int
-    end: int
     lines: list[bytes]
     more: bool
     """Whether this file has more that can be read now."""
@@ -187,7 +193,7 @@ class Follower:
             cut = data.rfind(b"\n") + 1
             if cut:
                 file.advance(start + cut)
-                yield Chunk(file, start, file.offset, data[: cut - 1].split(b"\n"), more)
+                yield Chunk(file, start, data[: cut - 1].split(b"\n"), more)
             elif more:
                 log.warning("%s: %d bytes without a line's end are left out", self._path, CHUNK)
                 file.advance(start + CHUNK)
