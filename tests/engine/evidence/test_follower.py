@@ -167,3 +167,18 @@ def test_stretches_that_cannot_be_found_again_are_said(
     gateway.path.unlink()
     assert invocations(reopened()) == 1
     assert "a part of" in caplog.text
+
+
+def test_an_old_log_stays_while_seconds_are_open_that_begin_in_it(
+    reopened: Reopened, gateway: Gateway, old: Path, clock: Clock
+) -> None:
+    gateway.write(an_attempt(1000.0, request=request) for request in range(20))
+    for _ in range(5):
+        assert invocations(reopened(rotate_at=1000, quiet=0)) == 20
+        assert old.exists()
+    clock.now = 1003.0
+    evidence = reopened(rotate_at=1000, quiet=0)
+    for _ in range(3):
+        evidence.read()
+    assert not old.exists()
+    assert invocations(reopened()) == 20
