@@ -32,9 +32,9 @@ def place(folder: Path = Path("/nowhere"), port: int = 1) -> Place:
     return Place(port, folder, folder / "a", folder / "access.log", ACCOUNT, "us-east-1")
 
 
-def split(*weights: tuple[str, float]) -> EndpointRoutes:
-    """Routes of the endpoint iris to clusters named like its variants."""
-    return EndpointRoutes("iris", tuple(VariantRoute(name, name, weight) for name, weight in weights))
+def split(*weights: tuple[str, float], cluster: str = "{}") -> EndpointRoutes:
+    """Routes of the endpoint iris to clusters named after its variants."""
+    return EndpointRoutes("iris", tuple(VariantRoute(name, cluster.format(name), weight) for name, weight in weights))
 
 
 class Processes:

@@ -1,7 +1,7 @@
 """A model server of the tests: `python model_server.py NAME SOCKET`. It answers with what it saw.
 
 The header `x-test` makes it misbehave: `status=500`, `sleep=1.5` (seconds), `size=100` (bytes of answer), `raw=ff`
-(hexadecimal bytes of answer), `exit=1`.
+(hexadecimal bytes of answer), `exit=1`, `us=7` (says that it took 7 microseconds).
 """
 
 import asyncio
@@ -26,8 +26,9 @@ async def answer(method: str, path: str, headers: dict[str, str], body: bytes) -
         return 500, PLAIN, b"x" * int(value)
     if name == "raw":
         return 500, PLAIN, bytes.fromhex(value)
+    extra = {"x-headgate-model-us": value} if name == "us" else {}
     seen = {"server": sys.argv[1], "method": method, "path": path, "headers": headers, "bytes": len(body)}
-    return 200, PLAIN, json.dumps(seen).encode()
+    return 200, PLAIN | extra, json.dumps(seen).encode()
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,11 +1,12 @@
 """The gateway: one Envoy for all endpoints, driven by files.
 
-`values`    what it is told
-`bootstrap` Envoy's own configuration: the listener and its limits       (pure)
-`clusters`  the model servers, as Envoy's CDS file                       (pure)
-`routes`    paths, splits, stickiness and retries, as Envoy's RDS file   (pure)
-`answers`   every error that callers see, in SageMaker's runtime shapes  (pure)
-`admin`     Envoy's admin socket
-`gateway`   the ordered moves (clusters before routes, routes before the removal of clusters), each verified by
-            reading back
+`values`       what it is told
+`bootstrap`    Envoy's own configuration: the listener and its limits       (pure)
+`clusters`     the model servers, as Envoy's CDS file                       (pure)
+`routes`       paths, splits, stickiness and retries, as Envoy's RDS file   (pure)
+`answers`      every error that callers see, in SageMaker's runtime shapes  (pure)
+`attempt_log`  one line for each attempt at a model server                  (pure)
+`admin`        Envoy's admin socket
+`gateway`      the ordered moves (clusters before routes, routes before the removal of clusters), each verified by
+               reading back
 """

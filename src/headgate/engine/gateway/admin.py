@@ -53,9 +53,16 @@ class Admin:
 
     def drain(self) -> None:
         """Take no new connections, and close each of the others with its next answer. (`skip_exit` would take more.)"""
-        status, body = self._request("POST", "/drain_listeners")
+        self._post("/drain_listeners", "drain")
+
+    def reopen_logs(self) -> None:
+        """Go on in new files under the logs' names: what was moved aside is not written to any more, soon after."""
+        self._post("/reopen_logs", "reopen its logs")
+
+    def _post(self, path: str, what: str) -> None:
+        status, body = self._request("POST", path)
         if status != 200:
-            raise Unavailable(f"The gateway refuses to drain ({status}): {body.decode(errors='replace').strip()}")
+            raise Unavailable(f"The gateway refuses to {what} ({status}): {body.decode(errors='replace').strip()}")
 
     def _json(self, path: str) -> dict[str, Any]:
         status, body = self._request("GET", path)

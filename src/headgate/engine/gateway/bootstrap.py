@@ -15,6 +15,7 @@ from headgate.engine.gateway.answers import (
     missing_endpoint_script,
     script,
 )
+from headgate.engine.gateway.attempt_log import CLIENT_SCRIPT, attempt_filters, attempt_log
 from headgate.engine.gateway.routes import NAME
 from headgate.engine.gateway.values import Place
 
@@ -84,7 +85,7 @@ def _http(place: Place) -> dict[str, Any]:
         "server_name": "headgate",
         "local_reply_config": local_replies(place),
         "access_log": [_access_log(place)],
-        "http_filters": [_buffer(), _strip(), _lua(place), _router()],
+        "http_filters": [_buffer(), _strip(), _lua(place), _router(place)],
     }
 
 
@@ -104,15 +105,20 @@ def _strip() -> dict[str, Any]:
 
 def _lua(place: Place) -> dict[str, Any]:
     scripts = {
-        "default_source_code": {"inline_string": script(place)},
+        "default_source_code": {"inline_string": CLIENT_SCRIPT + script(place)},
         "source_codes": {MISSING_ENDPOINT: {"inline_string": missing_endpoint_script(place)}},
     }
     return {"name": LUA, "typed_config": {"@type": f"{_FILTERS}.http.lua.v3.Lua", **scripts}}
 
 
-def _router() -> dict[str, Any]:
-    kind = f"{_FILTERS}.http.router.v3.Router"
-    return {"name": "envoy.filters.http.router", "typed_config": {"@type": kind, "suppress_envoy_headers": True}}
+def _router(place: Place) -> dict[str, Any]:
+    config = {
+        "@type": f"{_FILTERS}.http.router.v3.Router",
+        "suppress_envoy_headers": True,
+        "upstream_log": [attempt_log(place)],
+        "upstream_http_filters": attempt_filters(),
+    }
+    return {"name": "envoy.filters.http.router", "typed_config": config}
 
 
 def _access_log(place: Place) -> dict[str, Any]:

@@ -10,6 +10,7 @@ up to two seconds for a server that is hung or busy.
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from headgate.engine.gateway.attempt_log import TOLD
 from headgate.engine.gateway.values import Cluster
 from headgate.errors import InvalidInput
 
@@ -44,7 +45,7 @@ def _addresses(resource: dict[str, Any]) -> Iterator[str]:
 
 
 def _cluster(cluster: Cluster) -> dict[str, Any]:
-    hosts = [{"endpoint": {"address": _address(address)}} for address in cluster.addresses]
+    hosts = _hosts(cluster.addresses, cluster.variant)
     return {
         "@type": TYPE,
         "name": cluster.name,
@@ -73,6 +74,11 @@ def _cluster(cluster: Cluster) -> dict[str, Any]:
             }
         },
     }
+
+
+def _hosts(addresses: Iterable[str], variant: str) -> list[dict[str, Any]]:
+    told = {"filter_metadata": {TOLD: {"variant": variant}}}  # the attempt log says who answered
+    return [{"endpoint": {"address": _address(address)}, "metadata": told} for address in addresses]
 
 
 def _health_check() -> dict[str, Any]:

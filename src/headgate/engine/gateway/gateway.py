@@ -17,7 +17,7 @@ import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from headgate.core.files import private_folder, write_atomic
+from headgate.core.files import private_folder, write_atomic, writing
 from headgate.engine.gateway import clusters as cds
 from headgate.engine.gateway import routes as rds
 from headgate.engine.gateway.admin import Admin, Health
@@ -86,8 +86,32 @@ class Gateway:
         """Write Envoy's start-up file, and the other two where they are missing or an older Headgate wrote them."""
         private_folder(self._place.folder)
         write_atomic(self._place.bootstrap, bootstrap_json(self._place), mode=0o600)
+        self._make_attempts()
         self._cds.write(cds.render_clusters(self.clusters()))
         self._rds.write(self._render_routes(self._routes()))
+
+    @property
+    def attempts(self) -> Path:
+        """The attempt log, one JSON line for each attempt at a model server (`evidence.attempts`)."""
+        return self._place.attempts
+
+    def rotate_attempts(self, aside: Path) -> None:
+        """Move the attempt log aside (in the same file system) and let Envoy go on in a new one.
+
+        Lines reach the file aside until about a tenth of a second later. Raises Unavailable where Envoy does not
+        answer: then it may go on in the file aside, and `rotate_attempts` again, with another name, tells it anew.
+        """
+        with writing(aside):
+            self.attempts.rename(aside)
+        self._make_attempts()
+        self._admin.reopen_logs()
+
+    def _make_attempts(self) -> None:
+        """An empty attempt log for its owner alone: Envoy would let others read one that it makes."""
+        with writing(self.attempts):
+            fd = os.open(self.attempts, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            os.fchmod(fd, 0o600)
+            os.close(fd)
 
     def drain_and_wait(self, seconds: float) -> bool:
         """Take no new connections and wait until nothing is in flight; True as well where no gateway runs."""

@@ -23,6 +23,7 @@ from typing import Any
 
 from headgate.core.headers import CUSTOM_ATTRIBUTES, INFERENCE_ID, INVOKED_VARIANT, REQUEST_ID, TARGET_VARIANT
 from headgate.engine.gateway.answers import LUA, MAX_BODY, MISSING_ENDPOINT, answer_headers, header, refusal
+from headgate.engine.gateway.attempt_log import TOLD
 from headgate.engine.gateway.values import EndpointRoutes, Place, VariantRoute
 from headgate.errors import InvalidInput
 
@@ -30,7 +31,6 @@ NAME = "endpoints"
 TOTAL = 1_000_000
 TYPE = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 
-_TOLD = "headgate"
 _LOCAL = ["127.0.0.1", "localhost", "[::1]"]
 _LOCAL_ORIGIN = r"https?://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?"
 _CLIENT = r"(?:.*[;,\s])?client=([^;,\s]+).*"
@@ -61,14 +61,14 @@ def render_routes(endpoints: Iterable[EndpointRoutes], place: Place) -> list[dic
             _local(routes),
             {"name": "foreign", "domains": ["*"], "routes": [_foreign_host()]},
         ],
-        "metadata": {"filter_metadata": {_TOLD: {"endpoints": [asdict(endpoint) for endpoint in ordered]}}},
+        "metadata": {"filter_metadata": {TOLD: {"endpoints": [asdict(endpoint) for endpoint in ordered]}}},
     }
     return [config]
 
 
 def read_routes(resources: Sequence[dict[str, Any]]) -> dict[str, EndpointRoutes]:
     """What `render_routes` was given, by endpoint, with the weights as they were given."""
-    told = resources[0]["metadata"]["filter_metadata"][_TOLD]["endpoints"] if resources else []
+    told = resources[0]["metadata"]["filter_metadata"][TOLD]["endpoints"] if resources else []
     return {
         item["endpoint"]: EndpointRoutes(item["endpoint"], tuple(VariantRoute(**v) for v in item["variants"]))
         for item in told
@@ -116,11 +116,15 @@ def _endpoint(endpoint: EndpointRoutes, place: Place) -> list[dict[str, Any]]:
     attributes = {"name": CUSTOM_ATTRIBUTES, "string_match": {"safe_regex": {"regex": _CLIENT}}}
     sticky = {"header": {"header_name": CUSTOM_ATTRIBUTES, "regex_rewrite": _client()}, "terminal": True}
     random = {"header": {"header_name": REQUEST_ID}, "terminal": True}
-    routes = [_target(path, variant, place) for variant in endpoint.variants]
-    routes.append(other_variant)
-    routes.append({"match": _match(path, attributes), "route": _split(endpoint, sticky, place)})
-    routes.append({"match": _match(path), "route": _split(endpoint, random, place)})
-    return [{**route, "metadata": _metadata(endpoint.endpoint)} for route in routes]
+    named = [_target(path, variant, place) for variant in endpoint.variants]
+    split = [
+        {"match": _match(path, attributes), "route": _split(endpoint, sticky, place)},
+        {"match": _match(path), "route": _split(endpoint, random, place)},
+    ]
+    return [
+        *({**route, "metadata": _metadata(endpoint.endpoint, named=True)} for route in named),
+        *({**route, "metadata": _metadata(endpoint.endpoint)} for route in (other_variant, *split)),
+    ]
 
 
 def _target(path: str, variant: VariantRoute, place: Place) -> dict[str, Any]:
@@ -166,6 +170,7 @@ def _local(routes: list[dict[str, Any]]) -> dict[str, Any]:
     }
     return {
         "name": "local",
+        "include_request_attempt_count": True,
         "domains": _LOCAL,
         "routes": routes,
         "request_body_buffer_limit": MAX_BODY,  # a body that is not kept cannot be sent again
@@ -192,8 +197,8 @@ def _path(endpoint: str) -> str:
     return f"/endpoints/{endpoint}/invocations"
 
 
-def _metadata(endpoint: str) -> dict[str, Any]:
-    return {"filter_metadata": {LUA: {"endpoint": endpoint}}}
+def _metadata(endpoint: str, *, named: bool = False) -> dict[str, Any]:
+    return {"filter_metadata": {LUA: {"endpoint": endpoint}, TOLD: {"named": named}}}
 
 
 def _ping() -> dict[str, Any]:

@@ -35,6 +35,17 @@ class Place:
         """The RDS file."""
         return self.folder / "routes.json"
 
+    @property
+    def attempts(self) -> Path:
+        """The attempt log."""
+        return self.folder / "attempts.jsonl"
+
+
+def variant_of(cluster: str) -> str:
+    """The variant in a cluster's name, `<endpoint>/<variant>/<digest>`."""
+    parts = cluster.split("/")
+    return parts[1] if len(parts) == 3 else cluster
+
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
@@ -45,6 +56,11 @@ class Cluster:
 
     name: str
     addresses: tuple[str, ...]
+
+    @property
+    def variant(self) -> str:
+        """Whose servers these are."""
+        return variant_of(self.name)
 
 
 @dataclass(frozen=True, slots=True)
