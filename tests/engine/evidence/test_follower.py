@@ -75,6 +75,28 @@ def test_a_gateway_that_is_down_is_asked_again(gateway: Gateway, old: Path, capl
     follower.close()
 
 
+def test_an_old_log_stays_until_the_gateway_has_let_go_of_it(gateway: Gateway, old: Path) -> None:
+    clock = Clock(0.0)
+    gateway.up = False
+    gateway.write_raw(b"one\n")
+    gateway.path.rename(old)
+    gateway.path.touch()
+    follower = Follower(gateway.path, gateway.reopen, rotate_at=1000, quiet=5, clock=clock)
+    for clock.now in (0.0, 10.0, 20.0):
+        drained(follower)
+        follower.tend([])
+        assert old.exists()
+    gateway.write_raw(b"late\n")
+    assert drained(follower) == [b"late"]
+    gateway.up = True
+    for clock.now in (30.0, 40.0):
+        follower.tend([])
+    assert not old.exists()
+    gateway.write_raw(b"new\n")
+    assert drained(follower) == [b"new"]
+    follower.close()
+
+
 def test_an_engine_that_dies_between_renaming_and_asking_asks_when_it_is_back(gateway: Gateway, old: Path) -> None:
     gateway.write_raw(b"one\n")
     gateway.path.rename(old)

@@ -1,10 +1,11 @@
 """Reads the gateway's attempt log, and keeps it small.
 
 The gateway only ever appends. A file is known by its inode, and by how it begins, since inodes are used again. When it
-has grown too large it is renamed to `<name>.1`, and the gateway is asked to open its log anew; it may go on writing to
-the old file until it has done so. So all files that are open are read, the oldest first; an old one is removed once a
-newer one exists, it has been quiet for a while, and nobody needs it any more. A gateway that does not answer is asked
-again. There is never more than one old file: no line is ever overwritten.
+has grown too large it is renamed to `<name>.1`, and the gateway is asked to open its log anew; until it has done so it
+goes on writing to the old file, whether or not there is a new one. So all files that are open are read, the oldest
+first. An old one is removed once the gateway has answered, a newer one exists, it has been quiet for a while, and nobody
+needs it any more. A gateway that does not answer is asked again. There is never more than one old file: no line is ever
+overwritten.
 
 Whatever else happens to the file (truncated, replaced, gone) is said in the log, and reading goes on with what there
 is.
@@ -131,6 +132,8 @@ class Follower:
         self._clock = clock
         self._asked = float("-inf")
         self._refused = False
+        self._unanswered = self._old_path.exists()
+        """Whether the gateway is still to open its log anew. Who finds an old file cannot know if it was asked."""
         self.files: list[LogFile] = []
         """Those open, the oldest first. The gateway writes to the last one, and for a moment to the one before."""
         for found in (self._old_path, self._path):
@@ -153,9 +156,13 @@ class Follower:
             return
         at_path = _inode(self._path)
         if at_path is None:
+            self._unanswered = True
+        elif at_path == self.files[-1].inode and self.files[-1].size > self._rotate_at and not self._old_path.exists():
+            self._path.rename(self._old_path)
+            self._unanswered = True
+        if self._unanswered:
             self._ask()
-        elif at_path == self.files[-1].inode and self.files[-1].size > self._rotate_at and len(self.files) == 1:
-            self._rotate()
+            return
         for file in self.files[:-1]:
             if file not in needed and self._clock() - file.changed > self._quiet:
                 self._dismiss(file)
@@ -200,20 +207,13 @@ class Follower:
             if not more:
                 return
 
-    def _rotate(self) -> None:
-        if self._old_path.exists():
-            return
-        self._path.rename(self._old_path)
-        self._asked = float("-inf")
-        self._ask()
-
     def _ask(self) -> None:
         if self._clock() - self._asked < 1:
             return
         self._asked = self._clock()
         try:
             self._reopen_logs()
-            self._refused = False
+            self._unanswered = self._refused = False
         except (HeadgateError, OSError) as error:
             if not self._refused:
                 log.warning("the gateway was asked to open its attempt log anew, and will be again: %s", error)
