@@ -244,6 +244,28 @@ def test_a_token_is_good_for_its_own_request_only(json_client: Any) -> None:
 DATUM = {"MetricName": "Loss", "Value": 1.0}
 STATISTICS = {"SampleCount": 2, "Sum": 3, "Minimum": 1, "Maximum": 2}
 
+BAD: list[tuple[dict[str, Any], str, str]] = [
+    ({}, "MissingParameter", "MetricData.member.1.Value, "),
+    ({"Value": 1, "Values": [1]}, "InvalidParameterCombination", "1.Value and MetricData.member.1.Values"),
+    ({"Value": 1, "Counts": [1]}, "InvalidParameterCombination", "mutually exclusive"),
+    ({"Value": 2.0**400}, "InvalidParameterValue", "2^-360 to 2^360"),
+    ({"Values": []}, "InvalidParameterValue", "size of 1 to 150"),
+    ({"Values": list(range(151))}, "InvalidParameterValue", "size of 1 to 150"),
+    ({"Values": [1, 2], "Counts": [1]}, "InvalidParameterValue", "the same size"),
+    ({"Values": [1], "Counts": [0]}, "InvalidParameterValue", "greater than 0"),
+    ({"StatisticValues": {"Sum": 1}}, "MissingParameter", "3 validation errors"),
+    ({"StatisticValues": STATISTICS | {"SampleCount": 0}}, "InvalidParameterValue", "greater than 0"),
+    ({"StatisticValues": STATISTICS | {"Minimum": 5}}, "InvalidParameterValue", "must not be greater than"),
+    ({"Value": 1, "Unit": "Flowers"}, "InvalidParameterValue", "enum value set"),
+    ({"Value": 1, "StorageResolution": 30}, "InvalidParameterValue", "must be 1 or 60"),
+    ({"Value": 1, "Timestamp": NOW - 86400}, "InvalidParameterValue", "within the last 24 hours"),
+    ({"Value": 1, "Timestamp": NOW + 9000}, "InvalidParameterValue", "within the last 24 hours"),
+    ({"Value": 1, "Dimensions": [{"Name": "a", "Value": ""}]}, "InvalidParameterValue", "have length"),
+    ({"Value": 1, "Dimensions": [{"Name": "a"}]}, "MissingParameter", "dimensions.1.member.value"),
+    ({"Value": float("nan")}, "SerializationException", "to a Float"),
+    ({"Value": float("inf")}, "SerializationException", "to a Float"),
+]  # fmt: skip
+
 
 @pytest.mark.parametrize(
     ("request_", "code", "says"),
@@ -259,30 +281,7 @@ STATISTICS = {"SampleCount": 2, "Sum": 3, "Minimum": 1, "Maximum": 2}
         ({"Namespace": "Mine", "MetricData": [DATUM], "StrictEntityValidation": True}, "InvalidParameterValue",
          "StrictEntityValidation is not supported"),
         ({"Namespace": "Mine", "MetricData": [{"Value": 1}]}, "MissingParameter", "metricData.1.member.metricName"),
-        *(
-            ({"Namespace": "Mine", "MetricData": [{"MetricName": "Loss"} | datum]}, code, says)
-            for datum, code, says in [
-                ({}, "MissingParameter", "MetricData.member.1.Value, "),
-                ({"Value": 1, "Values": [1]}, "InvalidParameterCombination", "1.Value and MetricData.member.1.Values"),
-                ({"Value": 1, "Counts": [1]}, "InvalidParameterCombination", "mutually exclusive"),
-                ({"Value": 2.0**400}, "InvalidParameterValue", "2^-360 to 2^360"),
-                ({"Values": []}, "InvalidParameterValue", "size of 1 to 150"),
-                ({"Values": list(range(151))}, "InvalidParameterValue", "size of 1 to 150"),
-                ({"Values": [1, 2], "Counts": [1]}, "InvalidParameterValue", "the same size"),
-                ({"Values": [1], "Counts": [0]}, "InvalidParameterValue", "greater than 0"),
-                ({"StatisticValues": {"Sum": 1}}, "MissingParameter", "3 validation errors"),
-                ({"StatisticValues": STATISTICS | {"SampleCount": 0}}, "InvalidParameterValue", "greater than 0"),
-                ({"StatisticValues": STATISTICS | {"Minimum": 5}}, "InvalidParameterValue", "must not be greater than"),
-                ({"Value": 1, "Unit": "Flowers"}, "InvalidParameterValue", "enum value set"),
-                ({"Value": 1, "StorageResolution": 30}, "InvalidParameterValue", "must be 1 or 60"),
-                ({"Value": 1, "Timestamp": NOW - 86400}, "InvalidParameterValue", "within the last 24 hours"),
-                ({"Value": 1, "Timestamp": NOW + 9000}, "InvalidParameterValue", "within the last 24 hours"),
-                ({"Value": 1, "Dimensions": [{"Name": "a", "Value": ""}]}, "InvalidParameterValue", "have length"),
-                ({"Value": 1, "Dimensions": [{"Name": "a"}]}, "MissingParameter", "dimensions.1.member.value"),
-                ({"Value": float("nan")}, "SerializationException", "to a Float"),
-                ({"Value": float("inf")}, "SerializationException", "to a Float"),
-            ]
-        ),
+        *(({"Namespace": "Mine", "MetricData": [{"MetricName": "Loss"} | d]}, code, says) for d, code, says in BAD),
     ],
 )  # fmt: skip
 def test_bad_data(cloudwatch: Any, request_: dict[str, Any], code: str, says: str) -> None:
