@@ -1,6 +1,7 @@
 """What the questions answer."""
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,10 +63,11 @@ def test_requests_are_told_apart_by_their_last_status(evidence: Evidence, gatewa
             an_attempt(1000, request=4, status=500),
             an_attempt(1001, request=4, number=2),
             an_attempt(1000, request=5, status=0, microseconds=None),
+            replace(an_attempt(1000, request=6, status=0, microseconds=None), failed=False),
         ]
     )
     for clock.now in (1001.0, 1010.0):
-        assert series(evidence, "Invocations") == {1000: 5}
+        assert series(evidence, "Invocations") == {1000: 6}
         assert series(evidence, "Invocation4XXErrors") == {1000: 1}
         assert series(evidence, "Invocation5XXErrors") == {1000: 1}
         assert series(evidence, "InvocationModelErrors") == {1000: 4}
