@@ -2,8 +2,8 @@
 
     python -m benchmarks.rollouts [--rollouts N] [--docs]
 
-`traffic` and `latency` draw rollouts second by second, many at once, as numpy arrays of shape (rollouts, seconds); `fold`
-is the judge's e-process over such arrays, held against `headgate.rollout.judge.Case` by a test to 1e-9; `rules` are the
-rules that people use instead; `cells` says what is simulated; `report` and `plots` make the table, docs/judging.md's
-figures and its pictures from the results. Everything follows from one seed.
+`traffic` and `latency` draw rollouts second by second, many at once, as numpy arrays of (rollouts, seconds); `fold` is
+the judge's e-process over such arrays, held against `headgate.rollout.judge.Case` by a test to 1e-9; `rules` are the
+rules that people use instead; `cells` says what is simulated; `results` makes figures of it; `page` and `plots` make
+docs/judging.md's tables and pictures from those. Everything follows from one seed.
 """

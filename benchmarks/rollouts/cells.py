@@ -72,7 +72,7 @@ def errors(
     """Each request is a unit, and so many fail."""
 
     def draw(random: Random, rollouts: int) -> Outcome:
-        traffic = requests(random, rollouts, plan, stable, canary, outage)
+        traffic = requests(random, rollouts, plan, (stable, canary), outage)
         alarms = {HEADGATE: rules.by_errors(traffic)}
         if usual:
             alarms |= {ERROR_RATE: rules.error_rate(traffic), TWO_PROPORTIONS: rules.two_proportions(traffic)}
@@ -85,7 +85,7 @@ def clients(stable: float, canary: float, plan: Plan, who: Clients) -> Draw:
     """Each client is a unit."""
 
     def draw(random: Random, rollouts: int) -> Outcome:
-        traffic, by_step = sticky(random, rollouts, plan, stable, canary, who)
+        traffic, by_step = sticky(random, rollouts, plan, (stable, canary), who)
         alarms = {
             HEADGATE: rules.by_errors(traffic),
             PER_STEP: rules.by_errors(by_step),
@@ -156,38 +156,50 @@ BUSY = Plan((0.1,), 1800, 6000)
 
 
 def weighed() -> Iterable[Cell]:
-    """How soon ours finds failures, at each weight: 3,600 canary requests long."""
+    """How soon ours finds failures, at each weight: 7,200 canary requests long, or 1,800."""
     for weight in (0.05, 0.1, 0.25, 0.5):
         for worse in (0.01, 0.05):
             yield Cell(
                 f"weight_{100 * weight:g}_{100 * worse:g}",
                 "weight",
                 f"errors 0.1 % -> {100 * worse:g} % at {100 * weight:g} %",
-                errors(0.001, worse, Plan((weight,), round(360 / weight)), usual=False),
+                errors(0.001, worse, Plan((weight,), round((720 if worse < 0.02 else 180) / weight)), usual=False),
+                2000,
             )
 
 
 CELLS = (
     Cell("equal", "null", "equal versions", errors(0.001, 0.001)),
-    Cell("edge", "null", "1.5x the errors (the tolerance): 0.1 %, 0.15 %", errors(0.001, 0.0015)),
-    Cell("edge_many", "null", "1.5x the errors: 1 %, 1.5 %", errors(0.01, 0.015)),
-    Cell("edge_steps", "null", "1.5x the errors: 1 %, 1.5 %, weight 5, 25, 50 %", errors(0.01, 0.015, Plan(STEPS, 1200))),
-    Cell("outage", "null", "shared outage: 50x the errors for 5 min", errors(0.001, 0.001, outage=(1800, 2100, 50.0))),
-    Cell("bursts", "null", "sticky clients that fail in bursts", clients(0.001, 0.001, Plan(), Clients(bursts=1 / 600))),
+    Cell("edge", "null", "the tolerance: errors 0.1 %, 0.15 %", errors(0.001, 0.0015)),
+    Cell("edge_many", "null", "the tolerance: errors 1 %, 1.5 %", errors(0.01, 0.015)),
+    Cell("edge_steps", "null", "the tolerance: errors 1 %, 1.5 %, three steps", errors(0.01, 0.015, Plan(STEPS, 1200))),
+    Cell("outage", "null", "shared outage: 50x errors for 5 min", errors(0.001, 0.001, outage=(1800, 2100, 50.0))),
+    Cell(
+        "bursts",
+        "null",
+        "sticky clients that fail in bursts",
+        clients(0.001, 0.001, Plan(seconds=3600), Clients(bursts=1 / 600)),
+    ),
     Cell(
         "always",
         "null",
-        "3 sticky clients always fail, weight 5, 25, 50 %",
-        clients(0.001, 0.001, Plan(STEPS, 1200), Clients(always_failing=3)),
+        "3 sticky clients always fail, three steps",
+        clients(0.0, 0.0, Plan(STEPS, 1200), Clients(always_failing=3)),
     ),
-    Cell("latency_equal", "null", "equal latency", latency(Plan(seconds=1800), same)),
+    Cell(
+        "always_long",
+        "null",
+        "3 sticky clients always fail, six steps",
+        clients(0.0, 0.0, Plan((0.05, 0.1, 0.2, 0.3, 0.4, 0.5), 600), Clients(always_failing=3)),
+    ),
+    Cell("latency_equal", "null", "equal latency", latency(Plan(seconds=1200), same)),
     Cell(
         "latency_edge",
         "null",
-        "1.25x the slow requests (the tolerance), weight 5, 25, 50 %",
-        latency(Plan(STEPS, 600), more_slow_ones(1.25)),
+        "the tolerance: 1.25x the slow, three steps",
+        latency(Plan(STEPS, 420), more_slow_ones(1.25)),
     ),
-    Cell("latency_sticky", "null", "equal latency, 4 of 500 sticky clients slow", slow_clients(BUSY, SlowClients())),
+    Cell("latency_sticky", "null", "equal latency, 4 sticky clients slow", slow_clients(BUSY, SlowClients())),
     Cell("latency_heavy", "null", "equal latency, very long tails", tails(Plan((0.1,), 7200, 6000), Shape(sigma=1.5))),
     Cell("errors_1", "worse", "errors 0.1 % -> 1 %", errors(0.001, 0.01)),
     Cell("errors_5", "worse", "errors 0.1 % -> 5 %", errors(0.001, 0.05, Plan(seconds=3600))),
@@ -199,6 +211,6 @@ CELLS = (
         clients(0.001, 0.05, Plan(seconds=3600), Clients()),
     ),
     Cell("slower", "worse", "30 ms slower", latency(Plan(seconds=600), Shape().later(30.0))),
-    Cell("tail", "worse", "1 % of requests wait 60 ms: p99 x 2", latency(BUSY, Shape().later(60.0, 0.01)), 1000),
+    Cell("tail", "worse", "1 % of requests wait 60 ms: p99 x 2", latency(BUSY, Shape().later(60.0, 0.01)), 500),
     *weighed(),
 )

@@ -30,7 +30,7 @@ class Fold:
         return cls(tolerance, np.zeros((processes, rollouts, GRID_SIZE)))
 
     def add(self, share: Floats, canary: Ints, stable: Ints) -> None:
-        """One more second. `share`: (n,), the canary's of all units seen; `canary` and `stable`: (K, n) marked units."""
+        """One more second. `share`: (n,), the canary's of all seen; `canary` and `stable`: (K, n) marked units."""
         ratios = np.array(grid(self.tolerance))
         known = (share > 0.0) & (share < 1.0)
         inner = np.where(known, share, 0.5)
@@ -66,7 +66,7 @@ class Fold:
 
 
 def shares(canary_seen: Ints, stable_seen: Ints, steps: tuple[int, ...]) -> Floats:
-    """The canary's share of the units seen since the step began, (rollouts, seconds); `steps` are their first seconds."""
+    """The canary's share of the units seen since the step began, (rollouts, seconds); steps begin in `steps`."""
     found = np.empty(canary_seen.shape)
     for start, stop in zip(steps, (*steps[1:], canary_seen.shape[1]), strict=True):
         canary = canary_seen[:, start:stop].cumsum(axis=1)
@@ -82,7 +82,7 @@ def first_alarm(tolerance: float, line: float, share: Floats, canary: Ints, stab
     """
     rollouts, seconds = share.shape
     alarm = np.full(rollouts, seconds)
-    marked = (canary + stable).any(axis=0)
+    marked = (canary + stable).max(axis=0) > 0
     counts = marked.sum(axis=1)
     whose, when = np.nonzero(marked)
     begins = np.searchsorted(whose, np.arange(rollouts))
@@ -95,7 +95,7 @@ def first_alarm(tolerance: float, line: float, share: Floats, canary: Ints, stab
             fold.only(more)
         second = when[begins[alive] + rank]
         fold.add(share[alive, second], canary[:, alive, second], stable[:, alive, second])
-        guilty = canary[:, alive, second].any(axis=0)  # a unit of the stable one's never raises e
+        guilty = np.asarray(canary[:, alive, second].max(axis=0) > 0)  # a unit of the stable one's never raises e
         guilty[guilty] = fold.reaches(line, guilty)
         if guilty.any():
             alarm[alive[guilty]] = second[guilty]

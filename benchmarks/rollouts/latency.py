@@ -2,7 +2,7 @@
 
 A latency is kept as its place among the stable variant's own, uniform in (0, 1): 0.5 is the stable median. All that
 compares latencies by order works on places; `Shape` turns them into milliseconds where somebody asks for those. So the
-stable variant needs no arithmetic, and the canary's few requests are moved from place to place by what is wrong with it.
+stable variant needs no arithmetic, and the canary's few requests are moved from place to place by what ails it.
 """
 
 import math
@@ -113,7 +113,7 @@ def p99(minutes: Places, mine: NDArray[np.bool_]) -> Places:
 
 
 def p99_of(random: Random, size: tuple[int, int], requests: int) -> Places:
-    """The place of the 99th percentile of so many requests, drawn as what it is: an order statistic, a Beta variable."""
+    """The place of the 99th percentile of so many requests: an order statistic, so a Beta variable."""
     at = math.ceil(0.99 * requests)
     return random.beta(at, requests + 1 - at, size)
 
@@ -143,18 +143,17 @@ def sticky_latencies(
     slow = np.stack([counted(found, mine, plan.length) for found in times[2::-1]], axis=1)
     empty = np.empty((rollouts, 0, 0))
     found = Latencies(plan.steps, seen[1], seen[0], slow[1], slow[0], empty, empty.astype(bool))
-    tails = (mixed_p99(random, mine, side, by_nature, plan, shape) for side in (True, False))
-    return found, next(tails), next(tails)
+    counts = [((who & by_nature).sum(axis=1), (who & ~by_nature).sum(axis=1)) for who in (mine, ~mine)]
+    ours, theirs = (mixed_p99(random, 60 * rate, plan.length // 60, count, shape) for count in counts)
+    return found, ours, theirs
 
 
 def mixed_p99(
-    random: Random, mine: NDArray[np.bool_], side: bool, by_nature: NDArray[np.bool_], plan: Plan, shape: Shape
+    random: Random, each: float, minutes: int, counts: tuple[NDArray[np.integer], NDArray[np.integer]], shape: Shape
 ) -> Places:
-    """The p99 of a variant's requests of each minute, some of which are slow clients' (all above all others)."""
-    rate = plan.rate / mine.shape[1]
-    size = (len(mine), plan.length // 60)
-    slow = random.poisson(rate * ((mine == side) & by_nature).sum(axis=1), size[::-1]).T
-    rest = random.poisson(rate * ((mine == side) & ~by_nature).sum(axis=1), size[::-1]).T
+    """The p99 of a variant's requests of each minute; of its clients, so many are slow and so many are not (rollouts,),
+    and each sends so many requests a minute. What slow clients get is slower than all the rest."""
+    slow, rest = (random.poisson(each * count, (minutes, len(count))).T for count in counts)
     at = np.maximum(np.ceil(0.99 * (slow + rest)).astype(np.int64), 1)
     usual = shape.milliseconds(random.beta(np.minimum(at, rest), np.maximum(rest + 1 - at, 1)))
     within = at - rest

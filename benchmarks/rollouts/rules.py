@@ -22,9 +22,7 @@ LIMITS = Limits()
 def by_errors(traffic: Traffic) -> Ints:
     """Ours: the e-value of errors, looked at every second."""
     share = shares(traffic.canary_seen, traffic.stable_seen, traffic.steps)
-    return first_alarm(
-        ERROR_TOLERANCE, LIMITS.line, share, traffic.canary_failing[None], traffic.stable_failing[None]
-    )
+    return first_alarm(ERROR_TOLERANCE, LIMITS.line, share, traffic.canary_failing[None], traffic.stable_failing[None])
 
 
 def by_latency(traffic: Latencies) -> Ints:
@@ -80,7 +78,7 @@ def running(flags: Flags, times: int) -> Flags:
 
 def minutes(counts: Ints) -> NDArray[np.float64]:
     """Counts of each minute, (rollouts, minutes)."""
-    return counts.reshape(len(counts), -1, MINUTE).sum(axis=2).astype(np.float64)
+    return np.asarray(counts.reshape(len(counts), -1, MINUTE).sum(axis=2), np.float64)
 
 
 def since(counts: Ints, steps: tuple[int, ...]) -> NDArray[np.float64]:
