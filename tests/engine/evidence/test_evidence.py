@@ -178,6 +178,15 @@ def test_a_damaged_database_is_put_aside(reopened: Reopened, gateway: Gateway, t
     assert (tmp_path / "evidence.db.damaged").stat().st_size == len(content)
 
 
+def test_a_database_of_another_format_is_put_aside(reopened: Reopened, gateway: Gateway, tmp_path: Path) -> None:
+    gateway.write([an_attempt(1000, client=1)])
+    reopened().close()
+    with closing(sqlite3.connect(tmp_path / "evidence.db")) as other:
+        other.execute("PRAGMA user_version=99")
+    assert series(reopened(), "UnitsSeen") == {1000: 1}, "the log still has it"
+    assert (tmp_path / "evidence.db.damaged").exists()
+
+
 def test_a_database_in_use_is_not_taken_for_a_damaged_one(reopened: Reopened, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "evidence.db", isolation_level=None)) as other:
         other.execute("PRAGMA locking_mode=EXCLUSIVE")

@@ -30,6 +30,8 @@ CREATE TABLE IF NOT EXISTS seconds (
 CREATE INDEX IF NOT EXISTS by_age ON seconds (second);
 CREATE TABLE IF NOT EXISTS progress (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL) STRICT;
 """
+FORMAT = 1
+"""Of the database: one that another Headgate wrote otherwise is put aside as well."""
 CLOSED = Mapping[int, Mapping[tuple[str, str], Tally]]
 PRUNE_EVERY = 60
 
@@ -159,7 +161,12 @@ def _connect(path: Path) -> sqlite3.Connection:
         (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             raise sqlite3.DatabaseError(str(found).replace("\n", " "))
+        (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if tables and version != FORMAT:
+            raise sqlite3.DatabaseError(f"its format is {version}, that of this Headgate is {FORMAT}")
         db.executescript(SCHEMA)
+        db.execute(f"PRAGMA user_version={FORMAT}")
     except sqlite3.DatabaseError:
         db.close()
         raise

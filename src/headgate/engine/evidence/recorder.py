@@ -67,7 +67,9 @@ class Recorder:
         self.open: dict[int, OpenSecond] = {}
         self.version = 0
         """Another one whenever `open` or `first_open` has changed."""
-        self.first_open, places = _remembered(ledger)
+        remembered = json.loads(ledger.progress() or "{}")
+        self.first_open: int = remembered.get("first_open", 0)
+        places = [Place(*values) for values in remembered.get("files", [])]
         self._follower = Follower(path, reopen_logs, places, rotate_at=rotate_at, quiet=quiet)
         self._replay(places)
 
@@ -154,16 +156,6 @@ class Recorder:
         for file in self._follower.files:
             file.again = min((stretch.start for stretch in kept if stretch.file is file), default=file.offset)
         return json.dumps({"first_open": first_open, "files": [astuple(file.place) for file in self._follower.files]})
-
-
-def _remembered(ledger: Ledger) -> tuple[int, list[Place]]:
-    """The first open second and the places of the log, as they were committed; from the start where they are not."""
-    try:
-        told = json.loads(ledger.progress() or "{}")
-        return int(told.get("first_open", 0)), [Place(*values) for values in told.get("files", [])]
-    except (ValueError, TypeError, AttributeError) as error:
-        log.error("evidence.db does not say how far the attempt log was read (%s); what is there is read anew", error)
-        return int(time.time()), []
 
 
 def in_order(open_seconds: Mapping[int, OpenSecond], endpoint: str) -> Iterator[tuple[int, dict[str, Tally]]]:
