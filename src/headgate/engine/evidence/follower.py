@@ -3,9 +3,9 @@
 The gateway only ever appends. A file is known by its inode, and by how it begins, since inodes are used again. When it
 has grown too large it is renamed to `<name>.1`, and the gateway is asked to open its log anew; until it has done so it
 goes on writing to the old file, whether or not there is a new one. So all files that are open are read, the oldest
-first. An old one is removed once the gateway has answered, a newer one exists, it has been quiet for a while, and nobody
-needs it any more. A gateway that does not answer is asked again. There is never more than one old file: no line is ever
-overwritten.
+first. An old one is removed once the gateway has answered, a newer one exists, it was quiet for a while, and nobody
+needs it any more. A gateway that does not answer is asked again. There is never more than one old file: no line is
+ever overwritten.
 
 Whatever else happens to the file (truncated, replaced, gone) is said in the log, and reading goes on with what there
 is.
