@@ -12,7 +12,9 @@ from pydantic import Field, StringConstraints
 
 from headgate.core.digest import digest_json
 from headgate.core.schema import Task
+from headgate.spec import rollout
 from headgate.spec.gates import METRICS, Gates
+from headgate.spec.rollout import Canary, Phase
 from headgate.spec.section import Section
 
 BUNDLED: dict[str, Task] = {
@@ -109,6 +111,11 @@ class Environment(Section):
 
     target: Literal["local"] = Field(default="local", description="Where: `local` is the engine on this machine.")
     instances: Instances = Field(default=Instances(), description="How many model servers.")
+    rollout: list[Phase] = Field(
+        default=[Phase(canary=Canary())],
+        min_length=1,
+        description="The phases that a new version goes through, in order. Default: one `canary` with its defaults.",
+    )
 
 
 class Spec(Section):
@@ -147,7 +154,10 @@ class Spec(Section):
 def crossed(document: dict[str, Any]) -> list[str]:
     """The problems of keys that do not fit one another, one line each. The document may be wrong anywhere."""
     task, data, gates = document.get("task"), _mapping(document, "data"), _mapping(document, "gates")
-    problems = []
+    problems: list[str] = []
+    for name, environment in _mapping(document, "environments").items():
+        if isinstance(environment, dict):
+            problems += rollout.crossed(f"environments/{name}/rollout", environment.get("rollout"))
     features, target = data.get("features"), data.get("target")
     if isinstance(features, list):
         if target in features:

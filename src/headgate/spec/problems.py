@@ -48,7 +48,8 @@ def empty(value: object, path: tuple[object, ...] = ()) -> Iterator[str]:
     A gate whose number was left blank must not pass for no gate.
     """
     if value is None and path:
-        remedy = "write {} for the defaults" if path[:-1] == ("environments",) else "give it one, or leave the key out"
+        named = path[:-1] == ("environments",) or (len(path) == 5 and path[2] == "rollout")
+        remedy = "write {} for the defaults" if named else "give it one, or leave the key out"
         yield f"{'/'.join(map(str, path))}: has no value; {remedy}"
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in inner:
@@ -73,7 +74,8 @@ def _line(error: ErrorDetails, schema: Mapping[str, Any]) -> str:
             return f"{where}: is required. {about}".rstrip()
         case "model_type" | "model_attributes_type":
             keys = ", ".join(_walk(schema, path).get("properties", {}))
-            return f"{where}: should be a mapping of keys ({keys}), got {show(error['input'])}"
+            wanted = f"a mapping of keys ({keys})" if keys else "{}, it has no keys"
+            return f"{where}: should be {wanted}, got {show(error['input'])}"
         case "string_type" if isinstance(error["input"], bool | int | float):
             return f"{where}: should be text; put it in quotes, got {show(error['input'])}"
         case "literal_error":
@@ -96,8 +98,9 @@ def _expected(error: ErrorDetails, path: Sequence[int | str]) -> str:
             return f"should be less than {context['lt']:,.12g}"
         case "less_than_equal":
             return f"should be at most {context['le']:,.12g}"
-        case "string_too_long":
-            return f"should have at most {context['max_length']} characters"
+        case "string_too_long" | "too_long":
+            items = "characters" if error["type"] == "string_too_long" else "items"
+            return f"should have at most {context['max_length']} {items}"
         case "string_too_short" | "too_short":
             return "should not be empty"
         case "string_pattern_mismatch":
@@ -107,6 +110,8 @@ def _expected(error: ErrorDetails, path: Sequence[int | str]) -> str:
 
 
 def _suggestion(key: str, known: list[str]) -> str:
+    if not known:
+        return "none are known here; write {}"
     close = get_close_matches(key, known, 1)
     return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
 

@@ -41,7 +41,8 @@ def _sections(schema: Mapping[str, Any], node: Mapping[str, Any], path: str) -> 
     for key, value in node["properties"].items():
         section = _section(schema, value)
         if section is not None:
-            name = f"{path}/{key}".lstrip("/") + ("/&lt;name&gt;" if "patternProperties" in value else "")
+            many = "/&lt;name&gt;" if "patternProperties" in value else "/&lt;n&gt;" if "items" in value else ""
+            name = f"{path}/{key}".lstrip("/") + many
             inner.append((name, section))
         default = "required" if key in required else _default(value, section)
         meaning = _flat(value.get("description") or (section or {}).get("description", ""))
@@ -51,11 +52,12 @@ def _sections(schema: Mapping[str, Any], node: Mapping[str, Any], path: str) -> 
 
 
 def _section(schema: Mapping[str, Any], value: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The mapping of known keys that a value is, or None."""
-    for option in [value, *value.get("anyOf", ()), *value.get("patternProperties", {}).values()]:
+    """The mapping of known keys that a value is or that it has several of, or None."""
+    inner = [*value.get("patternProperties", {}).values(), value.get("items", {})]
+    for option in [value, *value.get("anyOf", ()), *inner]:
         if "$ref" in option:
             found = schema["$defs"][option["$ref"].rpartition("/")[2]]
-            return found if "properties" in found else None
+            return found if found.get("properties") else None
     return None
 
 
@@ -70,7 +72,10 @@ def _kind(schema: Mapping[str, Any], value: Mapping[str, Any]) -> str:
     options = [o for o in value.get("anyOf", [value]) if o.get("type") != "null"]
     value = options[0]
     if _section(schema, value) is not None:
-        return "mappings by name" if "patternProperties" in value else "mapping"
+        many = "mappings by name" if "patternProperties" in value else "list of mappings"
+        return many if {"patternProperties", "items"} & {*value} else "mapping"
+    if "$ref" in value:
+        return "`{}`"
     if "enum" in value or "const" in value:
         return " or ".join(f"`{item}`" for item in value.get("enum", [value.get("const")]))
     limits = [
