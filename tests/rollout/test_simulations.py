@@ -132,7 +132,7 @@ def simulated() -> Results:
 
 
 @pytest.mark.proof
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_at_most_one_fine_rollout_in_a_hundred_is_rolled_back(simulated: Results) -> None:
     for name, cell in simulated["cells"].items():
         if cell["kind"] == "null":
@@ -142,7 +142,7 @@ def test_at_most_one_fine_rollout_in_a_hundred_is_rolled_back(simulated: Results
 
 
 @pytest.mark.proof
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_every_regression_is_found(simulated: Results) -> None:
     for name, cell in simulated["cells"].items():
         if cell["kind"] != "null":
@@ -150,7 +150,7 @@ def test_every_regression_is_found(simulated: Results) -> None:
 
 
 @pytest.mark.proof
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_the_figures_of_the_documentation_come_out_again(simulated: Results) -> None:
     """The seed is the same; another numpy or processor may round a draw otherwise, and no more."""
     written = read()
