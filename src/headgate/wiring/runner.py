@@ -26,6 +26,8 @@ from headgate.errors import HeadgateError, InvalidInput, Unavailable
 
 if TYPE_CHECKING:
     from headgate.hosting.session import Connection
+    from headgate.pipeline.rollouts import Rollout
+    from headgate.pipeline.terms import Terms
     from headgate.pipeline.tick import Tick
 
 log = logging.getLogger("headgate.runner")
@@ -53,6 +55,19 @@ def announce(home: Home, store: Path, environment: str, number: int) -> Notice:
     with writing(path):
         write_atomic(path, json.dumps(document).encode(), mode=0o600)
     return Notice(path, store, environment, number)
+
+
+def launch(home: Home, store: Path, terms: "Terms", *, by: str) -> "Rollout":
+    """Start a rollout or rollback on these terms: from now on the runner takes it on.
+
+    Raises Refused where another was started at the same moment. The notice is left then: it may be the other's, which
+    has the same number, and the runner removes one of a rollout that never began.
+    """
+    from headgate.data.store import Store
+    from headgate.pipeline.rollouts import Rollouts
+
+    announce(home, store, terms.environment, terms.number)
+    return Rollouts(Store(store), terms.environment).start(terms, at=time.time(), by=by)
 
 
 def notices(home: Home) -> list[Notice]:
