@@ -53,6 +53,11 @@ def lines(results: Results) -> str:
                 f"p99 above {LIMITS.floor_ratio:g}x the stable one's, {LIMITS.floor_windows} windows running, "
                 f"{LIMITS.floor_requests:,} requests of each in every window",
             ),
+            (
+                "where clients are the units",
+                f"p50 above {LIMITS.median_ratio:g}x the stable one's instead, and {LIMITS.median_clients} clients at "
+                "the canary",
+            ),
         ],
     )
 
