@@ -131,7 +131,7 @@ class EndpointWorker(threading.Thread):
         clusters, routes = self._roster.plan(fleet)
         told = {cluster.name for cluster in self._gateway.clusters()}
         if self._gateway.routes(self.endpoint) != routes or not {c.name for c in clusters} <= told:
-            proven = {address for cluster in clusters for address in cluster.addresses}
+            proven = {address for cluster in clusters for address in cluster.all_addresses}
             self._gateway.add_clusters(clusters, LONGEST_WAIT, proven=proven)
             self._gateway.set_routes(routes)
 

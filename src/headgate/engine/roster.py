@@ -2,14 +2,24 @@
 
 An instance belongs to every variant of its kind, be it of the fleet in force or of the new one: a change that keeps a
 variant keeps its processes. Where there are more than a fleet wants, the oldest serve it.
+
+Two tags of the endpoint say what becomes of requests that a variant fails to answer. `headgate:fallback` is the name of
+a variant: it is asked instead of any other one that fails, by a cluster that has the servers of both. Without the tag,
+or where no variant has that name, callers see the failure. `headgate:try-seconds` says how long the failing one is
+waited for.
 """
 
+import math
 from dataclasses import replace
 
 from headgate.core.digest import digest_json
 from headgate.engine.fleet import Fleet, Variant
 from headgate.engine.gateway.values import Cluster, EndpointRoutes, VariantRoute
 from headgate.engine.state import Instance, State
+
+FALLBACK = "headgate:fallback"
+TRY_SECONDS = "headgate:try-seconds"
+DEFAULT_TRY_SECONDS = 10.0
 
 
 class Roster:
@@ -30,13 +40,33 @@ class Roster:
 
     def plan(self, fleet: Fleet) -> tuple[list[Cluster], EndpointRoutes]:
         """The clusters and routes of a fleet. Another set of instances is a cluster of another name."""
-        clusters, routes = [], []
+        tags = self._state.endpoint_tags(self.endpoint)
+        own = {variant.name: self._cluster(variant) for variant in fleet.variants}
+        fallback = own.get(tags.get(FALLBACK, ""))
+        clusters, routes = list(own.values()), []
         for variant in fleet.variants:
-            addresses = tuple(instance.address for instance in self.of(variant))
-            cluster = Cluster(f"{self.endpoint}/{variant.name}/{digest_json(sorted(addresses))[:8]}", addresses)
-            clusters.append(cluster)
-            routes.append(VariantRoute(variant.name, cluster.name, variant.weight))
+            cluster = own[variant.name]
+            route = VariantRoute(variant.name, cluster.name, variant.weight)
+            if fallback is not None and fallback is not cluster:
+                both = self._with_fallback(cluster, fallback)
+                clusters.append(both)
+                route = replace(
+                    route,
+                    cluster=both.name,
+                    named_cluster=cluster.name,
+                    try_seconds=_seconds(tags.get(TRY_SECONDS, "")),
+                )
+            routes.append(route)
         return clusters, EndpointRoutes(self.endpoint, tuple(routes))
+
+    def _cluster(self, variant: Variant) -> Cluster:
+        addresses = tuple(instance.address for instance in self.of(variant))
+        return Cluster(f"{self.endpoint}/{variant.name}/{digest_json(sorted(addresses))[:8]}", addresses)
+
+    def _with_fallback(self, cluster: Cluster, fallback: Cluster) -> Cluster:
+        digest = digest_json([cluster.name, fallback.name])[:8]
+        name = f"{self.endpoint}/{cluster.variant}/{digest}"
+        return Cluster(name, cluster.addresses, fallback.addresses, fallback.variant)
 
     def draining(self) -> list[Instance]:
         """The instances that nobody wants any more."""
@@ -47,3 +77,12 @@ class Roster:
         for instance in self._state.instances(self.endpoint):
             if instance.id not in wanted and instance.state != "draining":
                 self._state.put_instance(replace(instance, state="draining"))
+
+
+def _seconds(text: str) -> float:
+    """A tag's seconds; the default where it has none that can be waited for."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return DEFAULT_TRY_SECONDS
+    return seconds if math.isfinite(seconds) and seconds > 0 else DEFAULT_TRY_SECONDS

@@ -214,6 +214,11 @@ class State:
         """All tags of an ARN."""
         return {row["key"]: row["value"] for row in self._rows("SELECT key, value FROM tags WHERE arn=?", arn)}
 
+    def endpoint_tags(self, name: str) -> dict[str, str]:
+        """All tags of an endpoint."""
+        rows = self._rows("SELECT key, value FROM tags JOIN endpoints USING (arn) WHERE name=? COLLATE BINARY", name)
+        return {row["key"]: row["value"] for row in rows}
+
     def put_tags(self, arn: str, tags: dict[str, str]) -> None:
         """Add or overwrite some tags."""
         with self.transaction():

@@ -53,6 +53,8 @@ class Sweep:
     def sweep(self, *fleets: Fleet | None) -> bool:
         """Take away what serves none of these fleets, as far as it goes now. True when nothing is left to do."""
         wanted = {cluster.name for fleet in fleets if fleet for cluster in self._roster.plan(fleet)[0]}
+        if routes := self._gateway.routes(self._roster.endpoint):
+            wanted |= routes.clusters  # a tag changed since they were set
         mine = [c.name for c in self._gateway.clusters() if c.name.startswith(f"{self._roster.endpoint}/")]
         stale = [name for name in mine if name not in wanted]
         self._idle = {name: idle for name, idle in self._idle.items() if name in stale}

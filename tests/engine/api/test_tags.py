@@ -100,3 +100,12 @@ def test_there_is_no_second_page_of_tags(stocked: Any) -> None:
     assert (
         "greater than or equal to 50" in refusal(stocked.list_tags, ResourceArn=f"{ARN}model/model-1", MaxResults=10)[1]
     )
+
+
+def test_whoever_looks_after_an_endpoint_is_woken_when_its_tags_change(engine: Running, everything: Any) -> None:
+    engine.woken.clear()
+    everything.add_tags(ResourceArn=f"{ARN}endpoint/iris", Tags=[PROJECT])
+    everything.delete_tags(ResourceArn=f"{ARN}endpoint/iris", TagKeys=[PROJECT["Key"]])
+    everything.add_tags(ResourceArn=f"{ARN}model/model-1", Tags=[PROJECT])
+    everything.list_tags(ResourceArn=f"{ARN}endpoint/iris")
+    assert engine.woken == ["Iris", "Iris"]

@@ -1,5 +1,7 @@
 """The attempt log of a rig, read."""
 
+from collections.abc import Callable
+
 from headgate.engine.evidence.attempts import Attempt, read_attempt
 from tests.engine.gateway.conftest import Rig, until
 
@@ -13,15 +15,19 @@ class Log:
 
     def after(self, count: int) -> list[Attempt]:
         """The next attempts, once there are at least that many."""
-        until(lambda: self._new().count(b"\n") >= count, 30.0)
+        return self.until(lambda found: len(found) >= count)
+
+    def until(self, complete: Callable[[list[Attempt]], bool]) -> list[Attempt]:
+        """The next attempts, once they are all that is waited for."""
+        until(lambda: complete(read_all(self._new())), 30.0)
         new = self._new()
-        self._read += len(new)
+        self._read += len(new) + 1
         return read_all(new)
 
     def _new(self) -> bytes:
         with self._path.open("rb") as file:
             file.seek(self._read)
-            return file.read()
+            return file.read().rpartition(b"\n")[0]
 
 
 def read_all(text: bytes) -> list[Attempt]:

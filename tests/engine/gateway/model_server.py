@@ -1,7 +1,8 @@
 """A model server of the tests: `python model_server.py NAME SOCKET`. It answers with what it saw.
 
 The header `x-test` makes it misbehave: `status=500`, `sleep=1.5` (seconds), `size=100` (bytes of answer), `raw=ff`
-(hexadecimal bytes of answer), `exit=1`, `us=7` (says that it took 7 microseconds).
+(hexadecimal bytes of answer), `exit=1`, `us=7` (says that it took 7 microseconds), `reset=1`
+(no answer), `cut=1` (half an answer). With the header `x-test-only` it does so only where that is its name.
 """
 
 import asyncio
@@ -16,6 +17,10 @@ async def answer(method: str, path: str, headers: dict[str, str], body: bytes) -
     if path == "/ping":
         return 200, {}, b""
     name, _, value = headers.get("x-test", "").partition("=")
+    if headers.get("x-test-only", sys.argv[1]) != sys.argv[1]:
+        name = ""
+    if name == "reset":
+        raise ConnectionError
     if name == "sleep":
         await asyncio.sleep(float(value))
     if name == "exit":
@@ -39,10 +44,13 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             headers = {k.lower(): v.strip() for k, v in (line.split(":", 1) for line in lines)}
             body = await reader.readexactly(int(headers.get("content-length", "0")))
             status, extra, content = await answer(method, path, headers, body)
-            extra = {**extra, "content-length": str(len(content))}
+            half = headers.get("x-test") == "cut=1"
+            extra = {**extra, "content-length": str(len(content) * (1 + half))}
             fields = "".join(f"{name}: {value}\r\n" for name, value in extra.items())
             writer.write(f"HTTP/1.1 {status} X\r\n{fields}\r\n".encode() + content)
             await writer.drain()
+            if half:
+                break
     except (asyncio.IncompleteReadError, ConnectionError):
         pass
     finally:

@@ -32,7 +32,8 @@ def test_weights_that_leave_no_variant_are_refused(weights: list[float]) -> None
 
 @given(WEIGHTS)
 def test_routes_are_read_back_as_they_were_given(weights: list[float]) -> None:
-    variants = tuple(VariantRoute(f"v{i}", f"c{i}", weight) for i, weight in enumerate(weights))
+    fallbacks: list[tuple[float | None, str]] = [(None, ""), (0.5, "own"), (10.0, "other")]
+    variants = tuple(VariantRoute(f"v{i}", f"c{i}", w, *fallbacks[i % 3]) for i, w in enumerate(weights))
     routes = EndpointRoutes("iris", variants)
     resources = json.loads(json.dumps(render_routes([routes], place())))
     assert read_routes(resources) == {"iris": routes}
@@ -48,13 +49,21 @@ def test_the_canary_stands_first_so_that_it_keeps_its_callers() -> None:
 
 def test_clusters_are_read_back_as_they_were_given() -> None:
     clusters = [Cluster("a", ("unix:/tmp/a", "127.0.0.1:8080")), Cluster("b", ("127.0.0.1:1",))]
+    clusters.append(Cluster("c", ("unix:/c", "unix:/d"), ("unix:/e", "127.0.0.1:2"), "stable"))
     assert read_clusters(json.loads(json.dumps(render_clusters(reversed(clusters))))) == clusters
 
 
 def test_only_a_cluster_of_several_is_checked_by_envoy() -> None:
-    one, two = render_clusters([Cluster("a", ("unix:/a",)), Cluster("b", ("unix:/b", "unix:/c"))])
+    one, two, fallback = render_clusters(
+        [
+            Cluster("a", ("unix:/a",)),
+            Cluster("b", ("unix:/b", "unix:/c")),
+            Cluster("c", ("unix:/d",), ("unix:/e",), "s"),
+        ]
+    )
     assert not one["health_checks"]
     assert two["health_checks"]
+    assert fallback["health_checks"]
 
 
 @pytest.mark.parametrize("address", ["/tmp/a", "localhost", "127.0.0.1:x", ":80"])

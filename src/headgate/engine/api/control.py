@@ -44,7 +44,7 @@ class Api:
         self.account = account
         self._shapes = Shapes("sagemaker")
         arns = Arns(account, region)
-        tags = Tags(state, arns)
+        tags = Tags(state, arns, wake)
         groups = PackageGroups(state, arns, tags, now)
         packages = Packages(state, arns, tags, groups, now)
         models = Models(state, arns, tags, packages, now)

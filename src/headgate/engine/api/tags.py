@@ -2,8 +2,10 @@
 
 Clients ask for the tags of whatever they manage, and take any error as fatal; so ARNs of kinds that the engine does
 not host (monitoring schedules, jobs) are answered from the same store. Of kinds that it hosts, the resource must exist.
+Some tags of an endpoint say how it behaves (`engine.roster`); so whoever looks after it is woken.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from headgate.engine.api.arns import Arns
@@ -19,16 +21,19 @@ Tag = dict[str, str]
 class Tags:
     """The tag operations."""
 
-    def __init__(self, state: State, arns: Arns) -> None:
+    def __init__(self, state: State, arns: Arns, wake: Callable[[str], None]) -> None:
         self._state = state
         self._arns = arns
+        self._wake = wake
 
     def add(self, request: dict[str, Any]) -> dict[str, Any]:
         """AddTags: answers all tags that the resource has now."""
         with self._state.transaction():
             arn = self._stored_arn(request["ResourceArn"])
             self.store(arn, request["Tags"])
-            return {"Tags": self._listed(arn)}
+            listed = self._listed(arn)
+        self._wake_endpoint(arn)
+        return {"Tags": listed}
 
     def show(self, request: dict[str, Any]) -> dict[str, Any]:
         """ListTags. A page has at least 50 tags and a resource at most that many, so there is never a second page."""
@@ -39,7 +44,9 @@ class Tags:
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
         """DeleteTags. Keys that the resource does not have are no error."""
         with self._state.transaction():
-            self._state.delete_tags(self._stored_arn(request["ResourceArn"]), request["TagKeys"])
+            arn = self._stored_arn(request["ResourceArn"])
+            self._state.delete_tags(arn, request["TagKeys"])
+        self._wake_endpoint(arn)
         return {}
 
     def store(self, arn: str, tags: list[Tag]) -> None:
@@ -59,6 +66,12 @@ class Tags:
 
     def _listed(self, arn: str) -> list[Tag]:
         return [{"Key": key, "Value": value} for key, value in self._state.tags(arn).items()]
+
+    def _wake_endpoint(self, arn: str) -> None:
+        named = self._arns.name("endpoint", arn)
+        endpoint = self._state.endpoint_taken(named) if named else None
+        if endpoint is not None:
+            self._wake(endpoint)
 
     def _stored_arn(self, given: str) -> str:
         kind, _, name = given.split(":", 5)[5].partition("/")

@@ -17,6 +17,8 @@ from headgate.engine.gateway.values import Place
 
 MARK = "x-headgate-gateway-reply"
 LUA = "envoy.filters.http.lua"
+FINAL = "x-envoy-ratelimited"
+"""What Envoy never tries again, on an answer of a model server."""
 MISSING_ENDPOINT = "missing-endpoint"
 MAX_BODY = 6_291_456
 MAX_ORIGINAL = 65_536
@@ -106,7 +108,7 @@ def _model_error(place: Place, condition: dict[str, Any], said: str) -> dict[str
     }
 
 
-_CONSTANTS = {"mark": MARK, "error_type": ERROR_TYPE, "most": MAX_ORIGINAL}
+_CONSTANTS = {"mark": MARK, "final": FINAL, "error_type": ERROR_TYPE, "most": MAX_ORIGINAL}
 
 # Doubled braces are Lua's own. `valid` and `quote` keep the answer valid JSON whatever bytes the container sent.
 _SCRIPT = r"""
@@ -150,6 +152,7 @@ function envoy_on_response(handle)
   headers:replace("content-type", "application/json")
   headers:replace("{error_type}", "ModelError")
   headers:remove("content-encoding")
+  headers:remove("{final}")
   headers:replace("content-length", body:setBytes(answer))
 end
 """

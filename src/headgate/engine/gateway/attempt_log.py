@@ -28,8 +28,14 @@ LONGEST = 200
 TOLD = "headgate"
 """The namespace of our metadata at routes and hosts."""
 
+LUA_TYPE = "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua"
+CODEC = {
+    "name": "envoy.filters.http.upstream_codec",
+    "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec"},
+}
+"""The last filter of every attempt."""
+
 _COUNT = "x-envoy-attempt-count"
-_FILTERS = "type.googleapis.com/envoy.extensions.filters.http"
 
 CLIENT_SCRIPT = f"""
 function envoy_on_request(handle)
@@ -79,11 +85,11 @@ def attempt_log(place: Place) -> dict[str, Any]:
     }
 
 
+def number_filter() -> dict[str, Any]:
+    """The filter of each attempt that keeps its number for the log."""
+    return {"name": LUA, "typed_config": {"@type": LUA_TYPE, "default_source_code": {"inline_string": _NUMBER_SCRIPT}}}
+
+
 def attempt_filters() -> list[dict[str, Any]]:
     """The filters that each attempt passes."""
-    script = {"@type": f"{_FILTERS}.lua.v3.Lua", "default_source_code": {"inline_string": _NUMBER_SCRIPT}}
-    codec = {"@type": f"{_FILTERS}.upstream_codec.v3.UpstreamCodec"}
-    return [
-        {"name": LUA, "typed_config": script},
-        {"name": "envoy.filters.http.upstream_codec", "typed_config": codec},  # the last one is always this
-    ]
+    return [number_filter(), CODEC]

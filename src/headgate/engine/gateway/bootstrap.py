@@ -16,7 +16,7 @@ from headgate.engine.gateway.answers import (
     script,
 )
 from headgate.engine.gateway.attempt_log import CLIENT_SCRIPT, attempt_filters, attempt_log
-from headgate.engine.gateway.routes import NAME
+from headgate.engine.gateway.routes import NAME, STRIP
 from headgate.engine.gateway.values import Place
 
 STATS = "gateway"
@@ -100,7 +100,7 @@ def _strip() -> dict[str, Any]:
     removals = [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in prefixes]
     kind = f"{_FILTERS}.http.header_mutation.v3.HeaderMutation"
     mutations = {"mutations": {"request_mutations": removals}}
-    return {"name": "envoy.filters.http.header_mutation", "typed_config": {"@type": kind, **mutations}}
+    return {"name": STRIP, "typed_config": {"@type": kind, **mutations}}
 
 
 def _lua(place: Place) -> dict[str, Any]:

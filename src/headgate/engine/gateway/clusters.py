@@ -1,16 +1,20 @@
 """The model servers, as Envoy's CDS file.
 
+A cluster with a fallback has the other variant's servers as its second priority (`fallback`).
+
 The health check takes a hung or dead replica out of a cluster of several. It must never take out the last host: a
 model server that was killed is back within a second, and requests are worth more waiting for it (routes.py: retries
 with back-off) than refused. Hence the panic threshold of 1 %: with no healthy host left Envoy goes on trying them all;
 and no health check for a server that is alone, because Envoy would not open its port before the first check is over:
-up to two seconds for a server that is hung or busy.
+up to two seconds for a server that is hung or busy. (A variant that falls back to another is checked all the same.)
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from headgate.engine.gateway.attempt_log import TOLD
+from headgate.engine.gateway.fallback import fallback_filters
 from headgate.engine.gateway.values import Cluster
 from headgate.errors import InvalidInput
 
@@ -28,7 +32,12 @@ def render_clusters(clusters: Iterable[Cluster]) -> list[dict[str, Any]]:
 
 def read_clusters(resources: Iterable[dict[str, Any]]) -> list[Cluster]:
     """The clusters that `render_clusters` was given, in the order of their names."""
-    return [Cluster(resource["name"], tuple(_addresses(resource))) for resource in resources]
+    return [_read(resource) for resource in resources]
+
+
+def is_checked(cluster: Cluster) -> bool:
+    """Whether Envoy checks the health of its servers."""
+    return len(cluster.all_addresses) > 1
 
 
 def read_address(address: dict[str, Any]) -> str:
@@ -38,23 +47,34 @@ def read_address(address: dict[str, Any]) -> str:
     return f"{address['socket_address']['address']}:{address['socket_address']['port_value']}"
 
 
-def _addresses(resource: dict[str, Any]) -> Iterator[str]:
-    for group in resource["load_assignment"]["endpoints"]:
-        for host in group["lb_endpoints"]:
-            yield read_address(host["endpoint"]["address"])
+def _read(resource: dict[str, Any]) -> Cluster:
+    own, *others = (group["lb_endpoints"] for group in resource["load_assignment"]["endpoints"])
+    fallback = list(chain.from_iterable(others))
+    variant = fallback[0]["metadata"]["filter_metadata"][TOLD]["variant"] if fallback else ""
+    return Cluster(resource["name"], _addresses(own), _addresses(fallback), variant)
+
+
+def _addresses(hosts: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    return tuple(read_address(host["endpoint"]["address"]) for host in hosts)
 
 
 def _cluster(cluster: Cluster) -> dict[str, Any]:
-    hosts = _hosts(cluster.addresses, cluster.variant)
+    groups: list[dict[str, Any]] = [{"lb_endpoints": _hosts(cluster.addresses, cluster.variant)}]
+    if cluster.fallback:
+        groups.append({"priority": 1, "lb_endpoints": _hosts(cluster.fallback, cluster.fallback_variant)})
     return {
         "@type": TYPE,
         "name": cluster.name,
         "type": "STATIC",
         "connect_timeout": "1s",
         "lb_policy": "LEAST_REQUEST",
-        "load_assignment": {"cluster_name": cluster.name, "endpoints": [{"lb_endpoints": hosts}]},
+        "load_assignment": {
+            "cluster_name": cluster.name,
+            "endpoints": groups,
+            "policy": {"overprovisioning_factor": 10_000},  # one healthy server of the variant's own takes all
+        },
         "common_lb_config": {"healthy_panic_threshold": {"value": 1}},
-        "health_checks": [_health_check()] if len(hosts) > 1 else [],
+        "health_checks": [_health_check()] if is_checked(cluster) else [],
         "circuit_breakers": {
             "thresholds": [
                 {
@@ -71,6 +91,7 @@ def _cluster(cluster: Cluster) -> dict[str, Any]:
                 "@type": f"type.googleapis.com/{_HTTP}",
                 "common_http_protocol_options": {"idle_timeout": "60s"},
                 "explicit_http_config": {"http_protocol_options": {}},
+                **({"http_filters": fallback_filters()} if cluster.fallback else {}),
             }
         },
     }

@@ -184,7 +184,7 @@ class Gateway:
         gone = set(names)
         with self._turn:
             for routes in self._routes().values():
-                used = gone & {variant.cluster for variant in routes.variants}
+                used = gone & routes.clusters
                 if used:
                     raise Refused(
                         f"Endpoint {routes.endpoint} sends traffic to {', '.join(sorted(used))}.",
@@ -226,14 +226,13 @@ class Gateway:
         return [
             address
             for cluster in wanted.values()
-            for address in cluster.addresses
+            for address in cluster.all_addresses
             if address not in health.get(cluster.name, {})
             or (address not in proven and not self._is_healthy(cluster, address, health))
         ]
 
     def _is_healthy(self, cluster: Cluster, address: str, health: Health) -> bool:
-        # Envoy does not check a server that is alone in its cluster.
-        return health[cluster.name][address] and (len(cluster.addresses) > 1 or _answers(address))
+        return health[cluster.name][address] and (cds.is_checked(cluster) or _answers(address))
 
     def _routes(self) -> dict[str, EndpointRoutes]:
         return rds.read_routes(self._rds.resources)

@@ -14,7 +14,8 @@ A caller's hash picks a point on a line of 1,000,000; each variant owns a stretc
 (the canary) comes first and the length is constant, so that a growing canary keeps every caller it has.
 
 A request whose server goes away before it answered is sent again, with back-off, for about five seconds: a killed
-model server is back within one on a quiet machine. An answer, even 500, is never asked for twice.
+model server is back within one on a quiet machine. An answer, even 500, is never asked for twice, but where a variant
+falls back to another (`fallback`). A request that names its variant gets that one or none.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,10 +25,12 @@ from typing import Any
 from headgate.core.headers import CUSTOM_ATTRIBUTES, INFERENCE_ID, INVOKED_VARIANT, REQUEST_ID, TARGET_VARIANT
 from headgate.engine.gateway.answers import LUA, MAX_BODY, MISSING_ENDPOINT, answer_headers, header, refusal
 from headgate.engine.gateway.attempt_log import TOLD
+from headgate.engine.gateway.fallback import another_priority, fallback_headers
 from headgate.engine.gateway.values import EndpointRoutes, Place, VariantRoute
 from headgate.errors import InvalidInput
 
 NAME = "endpoints"
+STRIP = "envoy.filters.http.header_mutation"
 TOTAL = 1_000_000
 TYPE = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 
@@ -77,18 +80,15 @@ def read_routes(resources: Sequence[dict[str, Any]]) -> dict[str, EndpointRoutes
 
 def read_weights(config: dict[str, Any], endpoint: str) -> dict[str, float]:
     """How a route configuration splits the traffic of an endpoint: variant -> part of TOTAL."""
+    routes = read_routes([config]).get(endpoint) if config else None
+    names = {variant.cluster: variant.variant for variant in routes.variants} if routes else {}
     path = _path(endpoint)
     for host in config.get("virtual_hosts", []):
         for route in host["routes"]:
             split = route.get("route", {}).get("weighted_clusters")
             if split and route["match"].get("path") == path:
-                return {_variant(cluster): float(cluster.get("weight", 0)) for cluster in split["clusters"]}
+                return {names[cluster["name"]]: float(cluster.get("weight", 0)) for cluster in split["clusters"]}
     return {}
-
-
-def _variant(cluster: dict[str, Any]) -> str:
-    named = [added["header"]["value"] for added in cluster["response_headers_to_add"]]
-    return str(named[0])
 
 
 def shares(weights: Sequence[float]) -> list[int]:
@@ -131,27 +131,31 @@ def _target(path: str, variant: VariantRoute, place: Place) -> dict[str, Any]:
     named = {"name": TARGET_VARIANT, "string_match": {"exact": variant.variant}}
     return {
         "match": _match(path, named),
-        "route": {"cluster": variant.cluster, **_forward(place)},
+        "route": {"cluster": variant.named_cluster or variant.cluster, **_forward(place)},
         "response_headers_to_add": [header(INVOKED_VARIANT, variant.variant, "ADD_IF_ABSENT")],
     }
 
 
 def _split(endpoint: EndpointRoutes, last: dict[str, Any], place: Place) -> dict[str, Any]:
     parts = shares([variant.weight for variant in endpoint.variants])
-    clusters = [
-        {
-            "name": variant.cluster,
-            "weight": part,
-            "response_headers_to_add": [header(INVOKED_VARIANT, variant.variant, "ADD_IF_ABSENT")],
-        }
-        for variant, part in zip(endpoint.variants, parts, strict=True)
-    ]
+    clusters = [_share(variant, part) for variant, part in zip(endpoint.variants, parts, strict=True)]
     user = {"header": {"header_name": "x-user-id"}, "terminal": True}
     cookie = {"cookie": {"name": "headgate-client"}, "terminal": True}
     return {
         "weighted_clusters": {"clusters": clusters[::-1], "use_hash_policy": True},
         "hash_policy": [user, cookie, last],
         **_forward(place),
+    }
+
+
+def _share(variant: VariantRoute, part: int) -> dict[str, Any]:
+    falls_back = variant.try_seconds is not None
+    name = f"%UPSTREAM_METADATA({TOLD}:variant)%" if falls_back else variant.variant
+    return {
+        "name": variant.cluster,
+        "weight": part,
+        "response_headers_to_add": [header(INVOKED_VARIANT, name, "ADD_IF_ABSENT")],
+        "typed_per_filter_config": {STRIP: fallback_headers(variant.try_seconds)} if variant.try_seconds else {},
     }
 
 
@@ -179,6 +183,7 @@ def _local(routes: list[dict[str, Any]]) -> dict[str, Any]:
             "num_retries": 50,
             "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.2s"},
             "retry_host_predicate": [another_host],
+            "retry_priority": another_priority(),
             "host_selection_retry_max_attempts": 3,
         },
     }

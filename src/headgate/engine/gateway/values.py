@@ -51,16 +51,24 @@ def variant_of(cluster: str) -> str:
 class Cluster:
     """Interchangeable model servers. A cluster never changes: another set of addresses is another cluster.
 
-    `addresses` are `unix:/path/to.sock` or `127.0.0.1:port`.
+    `addresses` are `unix:/path/to.sock` or `127.0.0.1:port`. Those of `fallback` belong to the variant
+    `fallback_variant`; they get what the others failed to answer, and everything while none of the others is healthy.
     """
 
     name: str
     addresses: tuple[str, ...]
+    fallback: tuple[str, ...] = ()
+    fallback_variant: str = ""
 
     @property
     def variant(self) -> str:
         """Whose servers these are."""
         return variant_of(self.name)
+
+    @property
+    def all_addresses(self) -> tuple[str, ...]:
+        """Its own and those of its fallback."""
+        return self.addresses + self.fallback
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,15 @@ class VariantRoute:
     variant: str
     cluster: str
     weight: float
+    try_seconds: float | None = None
+    """Where `cluster` has a fallback: how long an attempt may take before the fallback is asked."""
+    named_cluster: str = ""
+    """Where requests that name the variant go, if not to `cluster`: its own servers, without the fallback."""
+
+    @property
+    def clusters(self) -> frozenset[str]:
+        """All clusters that requests are sent to."""
+        return frozenset({self.cluster, self.named_cluster or self.cluster})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +95,8 @@ class EndpointRoutes:
 
     endpoint: str
     variants: tuple[VariantRoute, ...]
+
+    @property
+    def clusters(self) -> frozenset[str]:
+        """All clusters that its requests are sent to."""
+        return frozenset().union(*(variant.clusters for variant in self.variants))
