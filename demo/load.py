@@ -8,7 +8,7 @@ one that is unlike the others is one request in twenty, and sooner or later come
 A client sends its name as `x-user-id`; a few workers with a connection each speak for all of them. Every second a JSON
 line goes to standard output: {"second": 3, "sent": 200, "failed": 0, "variants": {"stable": 180, "canary": 20}}; the
 last line, after SIGTERM or when the time is over, is the sum, with the failures: when each was sent and when it failed,
-in epoch seconds.
+in epoch seconds, and with what.
 """
 
 import argparse
@@ -74,20 +74,21 @@ class Load:
             answer = connection.getresponse()
             said = answer.read()
         except (OSError, http.client.HTTPException) as error:
-            self._note(sent, None, repr(error))
+            self._note(sent, None, None, repr(error))
             return False
         variant = answer.getheader("x-amzn-invoked-production-variant")
-        self._note(sent, variant, "" if answer.status == 200 else said.decode())
+        self._note(sent, variant, answer.status, "" if answer.status == 200 else said.decode())
         return True
 
-    def _note(self, sent: float, variant: str | None, failure: str) -> None:
+    def _note(self, sent: float, variant: str | None, status: int | None, failure: str) -> None:
         with self._lock:
             self._sent += 1
             self._variants[variant or "none"] += 1
             if failure:
                 self._failed += 1
                 if len(self.failures) < FAILURES_KEPT:
-                    self.failures.append({"sent": sent, "failed": time.time(), "said": failure[:500]})
+                    who = {"status": status, "variant": variant}
+                    self.failures.append({"sent": sent, "failed": time.time(), **who, "said": failure[:500]})
 
 
 def main() -> None:

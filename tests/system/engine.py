@@ -46,7 +46,7 @@ def free_port() -> int:
 
 @dataclass
 class Sum:
-    """What a load sent. `failures`: when each was sent and when it failed, in epoch seconds, and the text."""
+    """What a load sent. `failures`: when each was sent and when it failed, in epoch seconds, and with what."""
 
     sent: int
     failed: int
@@ -211,7 +211,7 @@ class RunningEngine:
 
     @contextmanager
     def load(
-        self, endpoint: str, *, rate: float = 200.0, rows: list[object] | None = None
+        self, endpoint: str, *, rate: float = 200.0, clients: int = 50, rows: list[object] | None = None
     ) -> Iterator[Callable[[], Sum]]:
         """Steady load from a process of its own while the block runs; call what it yields for the sum, at the end."""
         file = self.home.read()
@@ -219,7 +219,8 @@ class RunningEngine:
         requests = self.home.path / f"rows-{endpoint}.json"
         requests.write_text(json.dumps(rows or [ROW]))
         url = f"{file.gateway_url}/endpoints/{endpoint}/invocations"
-        argv = [sys.executable, str(ROOT / "demo" / "load.py"), url, "--rows", str(requests), "--rate", str(rate)]
+        paced = ["--rate", str(rate), "--clients", str(clients)]
+        argv = [sys.executable, str(ROOT / "demo" / "load.py"), url, "--rows", str(requests), *paced]
         with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             first = process.stdout.readline()  # traffic flows

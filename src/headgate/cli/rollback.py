@@ -1,12 +1,9 @@
 """`headgate rollback`."""
 
-import time
-
 import click
 
 from headgate.cli.command import Call, Command, dry_run_option, env_option
 from headgate.cli.rollout.shared import document, rollouts, who
-from headgate.errors import HeadgateError
 
 
 @click.command(cls=Command, example='headgate rollback --dry-run\nheadgate rollback --reason "complaints from sales"')
@@ -21,12 +18,11 @@ def command(call: Call, *, reason: str, wait: bool, environment: str | None, dry
     other one". A second rollback goes forward again. A rollout that is under way is aborted instead.
     """
     from headgate.pipeline.start import rollback_terms
-    from headgate.wiring.runner import announce
+    from headgate.wiring.runner import launch
 
     name, reason = call.environment(environment), " ".join(reason.split())[:1024]
     connection = call.connect()
-    found = rollouts(call, name)
-    rollout = found.open()
+    rollout = rollouts(call, name).open()
     if rollout is not None:
         if not dry_run:
             rollout.tell("abort", {"reason": reason}, by=who())
@@ -38,12 +34,7 @@ def command(call: Call, *, reason: str, wait: bool, environment: str | None, dry
         said = f"{terms.endpoint} {would} back from {terms.config_before} to {terms.final_config}."
         shown = {"endpoint": terms.endpoint, "from": terms.config_before, "to": terms.final_config, "dry_run": dry_run}
         if not dry_run:
-            notice = announce(call.home, call.project.store, name, terms.number)
-            try:
-                rollout = found.start(terms, at=time.time(), by=who())
-            except HeadgateError:
-                notice.path.unlink(missing_ok=True)
-                raise
+            rollout = launch(call.home, call.project.store, terms, by=who())
     if rollout is None or dry_run or not wait:
         call.out.show(shown, said)
         return

@@ -69,16 +69,16 @@ class Evidence:
         *,
         step_began: int,
         rollout_began: int,
-        slow_began: int | None,
         thresholds: tuple[float, float, float] | None,
         start: int,
         end: int,
+        slow_began: int | None = None,
     ) -> list[Window]:
         """A window for each second from `start` up to `end`, without the latter, that has anything in it.
 
         Units are seen once since the step began; they fail once since the rollout began, and are slower than each of
-        the thresholds (microseconds) once since `slow_began`, which is when these were frozen or later. Without
-        thresholds nothing is slow. The last two or three seconds may still grow.
+        the thresholds (microseconds) once since `slow_began`, which is when these were frozen (default: with the
+        rollout). Without thresholds nothing is slow. The last two or three seconds may still grow.
         """
         asked = [
             question

@@ -1,7 +1,7 @@
 """The judge: what the evidence so far says of the canary. May be asked as often as one likes.
 
     fail          an e-value reached its line (errors, or latency), or the canary's p99 stood too far above the stable
-                  one's for several windows running
+                  one's for several windows running (where requests are the units)
     error         the measurement itself failed: never a pass, never a failed model
     inconclusive  the bake is not over, or too few requests reached the canary to say anything
     pass          the bake is over, enough requests were seen, every e-value is below its line
@@ -35,7 +35,9 @@ class Limits:
     floor_ratio: float = 1.5
     floor_windows: int = 3
     floor_requests: int = 500
-    """The floor rule: p99 above floor_ratio times the stable one's in so many windows running of so many requests."""
+    """The floor rule: p99 above floor_ratio times the stable one's in so many windows running of so many requests. It
+    counts requests, so it holds only where they are the units: a client that is slow by nature, and sticks to the
+    canary by chance, would fail it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +79,20 @@ class Case:
         )
 
     def after_tail(self, tail: Tail, limits: Limits) -> "Case":
-        """With one more comparison of the 99th percentiles; one of too few requests breaks the row."""
-        enough = min(tail.stable_requests, tail.canary_requests) >= limits.floor_requests
+        """With one more comparison of the 99th percentiles; one of too few requests breaks the row, and so does one
+        of a step whose units are clients."""
+        enough = self.by_request and min(tail.stable_requests, tail.canary_requests) >= limits.floor_requests
         high = enough and tail.canary_us > limits.floor_ratio * tail.stable_us
         return replace(self, slow_tails=self.slow_tails + 1 if high else 0)
 
     def at_new_step(self) -> "Case":
         """The same evidence, with the units of the next step still to be seen: the split has changed."""
         return replace(self, canary_seen=0, stable_seen=0, canary_requests=0)
+
+    @property
+    def by_request(self) -> bool:
+        """Whether requests are the units (nine in ten of them at least), not clients who send many."""
+        return self.canary_seen >= 0.9 * self.canary_requests
 
     @property
     def latency_e(self) -> float:

@@ -7,9 +7,9 @@ import click
 
 from headgate.cli.command import Call, Command, dry_run_option, env_option
 from headgate.cli.deploy import check_archive
-from headgate.cli.rollout.shared import document, rollouts, who
+from headgate.cli.rollout.shared import document, who
 from headgate.core.versions import ModelVersion
-from headgate.errors import HeadgateError, Refused
+from headgate.errors import Refused
 
 if TYPE_CHECKING:
     from headgate.hosting.session import Connection
@@ -36,7 +36,7 @@ def command(
     version is promoted when the evidence lets it, and taken back by itself when it speaks against it.
     """
     from headgate.pipeline.start import rollout_terms
-    from headgate.wiring.runner import announce
+    from headgate.wiring.runner import launch
 
     name = call.environment(environment)
     connection = call.connect()
@@ -52,12 +52,7 @@ def command(
         return
     for said in advice:
         call.out.say(said)
-    notice = announce(call.home, call.project.store, name, terms.number)
-    try:
-        rollout = rollouts(call, name).start(terms, at=time.time(), by=who())
-    except HeadgateError:
-        notice.path.unlink(missing_ok=True)
-        raise
+    rollout = launch(call.home, call.project.store, terms, by=who())
     if watch:
         from headgate.cli.rollout.watch import follow
 
