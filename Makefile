@@ -23,8 +23,8 @@ setup: .venv/ready  ## make .venv with everything that is pinned in requirements
 	@.venv/awscli/bin/pip install -qq --disable-pip-version-check --require-hashes -r requirements/awscli.txt
 	@touch .venv/ready
 
-demo: setup  ## train two versions of iris, deploy, and move between them under load
-	@$(BIN)/python demo/first_light.py
+demo: setup  ## four versions under load: one promoted, two rolled back by themselves (two minutes)
+	@$(BIN)/python demo/rollouts.py
 
 test: setup  ## everything but the proofs (at most 15 minutes on two cores)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not proof"

@@ -50,6 +50,13 @@ def test_three_failures_of_three_at_a_tenth_are_enough_whatever_else_is_missing(
     assert found.why == "3 of 3 failing units were the canary's, which saw 10 % of all units (e 173 >= 100)."
 
 
+def test_the_share_that_is_told_is_that_of_the_time_when_the_units_failed() -> None:
+    case = fold([window(Counts(90), Counts(10, failing=2))]).at_new_step()
+    case = case.after(window(Counts(50), Counts(50, failing=2)))
+    said = judge(case, LIMITS, bake_over=False).why
+    assert said.startswith("4 of 4 failing units were the canary's, which saw 30 % of all units (e ")
+
+
 def test_a_failed_measurement_is_no_pass_and_no_failure() -> None:
     case = fold([quiet()] * 10)
     found = judge(case, LIMITS, bake_over=True, failed_measurement="GetMetricData did not answer.")

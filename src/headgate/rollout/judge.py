@@ -150,17 +150,17 @@ def _verdict(case: Case, limits: Limits, *, bake_over: bool, failed_measurement:
 
 def _guilty(case: Case, limits: Limits) -> str:
     """Why the canary is bad; empty where nothing says so."""
-    errors, share = case.errors, _share(case)
+    errors = case.errors
     if errors.e >= limits.line:
         return (
             f"{errors.canary:,} of {errors.canary + errors.stable:,} failing units were the canary's, which saw "
-            f"{share} of all units (e {errors.e:.3g} >= {limits.line:g})."
+            f"{_percent(errors)} of all units (e {errors.e:.3g} >= {limits.line:g})."
         )
     if case.latency_e >= limits.line:
         name, worst = max(zip(QUANTILES, case.slow, strict=True), key=lambda pair: pair[1].e)
         return (
             f"{worst.canary:,} of {worst.canary + worst.stable:,} units slower than the baseline's {name} were the "
-            f"canary's, which saw {share} of all units (e {case.latency_e:.3g} >= {limits.line:g})."
+            f"canary's, which saw {_percent(worst)} of all units (e {case.latency_e:.3g} >= {limits.line:g})."
         )
     if case.slow_tails >= limits.floor_windows:
         name, ratio = ("p99", limits.floor_ratio) if case.by_request else ("median latency", limits.median_ratio)
@@ -171,5 +171,5 @@ def _guilty(case: Case, limits: Limits) -> str:
     return ""
 
 
-def _share(case: Case) -> str:
-    return f"{100 * case.canary_seen / max(1, case.canary_seen + case.stable_seen):.3g} %"
+def _percent(process: RatioProcess) -> str:
+    return f"{100 * process.share:.3g} %"
