@@ -99,6 +99,21 @@ def test_a_good_version_is_promoted(ours: RunningEngine) -> None:
         assert sum(at < decision.at - 0.5 for at in at_canary) <= counted <= sum(at < decision.at for at in at_canary)
 
 
+def test_without_fallback_callers_see_the_canary_fail_until_it_is_gone(ours: RunningEngine) -> None:
+    scene = Scene(ours, "naked", bake="30s", fallback=False)
+    scene.deploy()
+    with scene.load() as total:
+        run = went_back(scene, "failing")
+        sent = total()
+    gone = entries(run, "returning")[0].at
+    shown_to_be_bad(scene, run)
+    assert sent.failed >= 3
+    for failure in sent.failures:
+        assert (failure["status"], failure["variant"]) == (424, "canary")
+        assert "this input was never tried" in failure["said"]
+        assert failure["sent"] < gone
+
+
 def test_a_version_that_fails_some_inputs_goes_back(scene: Scene) -> None:
     run = went_back(scene, "failing")
     shown_to_be_bad(scene, run)
@@ -120,18 +135,3 @@ def test_a_version_that_answers_nothing_goes_back(scene: Scene, kind: str) -> No
     scene.warm()
     run = went_back(scene, kind)
     assert "failing units were the canary's" in why(run)
-
-
-def test_without_fallback_callers_see_the_canary_fail_until_it_is_gone(ours: RunningEngine) -> None:
-    scene = Scene(ours, "naked", bake="30s", fallback=False)
-    scene.deploy()
-    with scene.load() as total:
-        run = went_back(scene, "failing")
-        sent = total()
-    gone = entries(run, "returning")[0].at
-    shown_to_be_bad(scene, run)
-    assert sent.failed >= 3
-    for failure in sent.failures:
-        assert (failure["status"], failure["variant"]) == (424, "canary")
-        assert "this input was never tried" in failure["said"]
-        assert failure["sent"] < gone

@@ -21,7 +21,7 @@ from headgate.errors import HeadgateError, InvalidInput, NotFound, Refused, Unav
 from headgate.hosting.canary import TAG_GENERATION, canary_percent
 from headgate.pipeline.looks import Look, look
 from headgate.pipeline.rollouts import Rollout
-from headgate.pipeline.run import Ending, Run
+from headgate.pipeline.run import Ending, Run, sentence
 from headgate.pipeline.world import World
 from headgate.rollout.plan import Analyse, Approve, Promote, Shift, Start
 
@@ -147,7 +147,7 @@ class Tick:
         if state is not None and state.config_name == terms.canary_config:
             return self._done(run, f"the canary runs, at weight 0 (config {terms.canary_config})")
         if state is not None and _failed_since(run.modified, state):
-            return self._decide(run, "fail", "roll back", f"The canary did not start: {state.failure_reason}")
+            return self._decide(run, "fail", "roll back", sentence(f"The canary did not start: {state.failure_reason}"))
         if run.thresholds is None and state is not None:
             self._measure_baseline(math.floor(max(self._clock() - BASELINE_SECONDS, state.modified)) + 1)
             run = self._rollout.run()
@@ -201,7 +201,7 @@ class Tick:
         if run.begun and state is not None and state.config_name == terms.final_config:
             return self._probed(run)
         if state is not None and _failed_since(run.modified, state):
-            why = f"The new version did not start as the stable one: {state.failure_reason}"
+            why = sentence(f"The new version did not start as the stable one: {state.failure_reason}")
             if not terms.config_before:
                 return self._end(Ending("stopped", "fail", why))
             return self._decide(run, "fail", "roll back", why)
@@ -244,7 +244,7 @@ class Tick:
             self._world.shift(0.0)
             return 0.0
         if _failed_since(run.returning, state):
-            why = f"{ending.why} The way back failed: {state.failure_reason}"
+            why = sentence(f"{ending.why} The way back failed: {state.failure_reason}")
             return self._end(Ending("stopped", "error", why))
         if run.returning is None:
             content = {"canary": canary_percent(state), "target": target, "modified": state.modified}
