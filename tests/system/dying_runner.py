@@ -4,8 +4,8 @@
     python -m tests.system.dying_runner HOME               the runner itself
 
 A write is an entry of a rollout's log, or a call that changes something at the engine. `HOME/armed` says when to die by
-kill -9: "3 before" or "3 after", once, the third write from now; or "all": before and after each write. It deletes the
-file after the one death, and keeps it for "all".
+kill -9: "3 before" or "3 after" the third write from now, once; the file is deleted then. Or "all": before and after
+each write, but only once for the same one; `HOME/died` lists them.
 
 For a loop of deaths to be short, the process that the supervisor starts only makes what takes long, the clients, and
 forks: its child is the runner, which knows nothing but what stands in the logs. Where one dies the next is forked.
@@ -22,6 +22,7 @@ from typing import Any
 import headgate.pipeline.hosted
 import headgate.pipeline.rollouts
 import headgate.pipeline.tick
+from headgate.core.digest import digest_json
 from headgate.data.store import Store
 from headgate.engine.home import Home
 from headgate.hosting.session import Connection
@@ -35,31 +36,26 @@ class Death:
 
     def __init__(self, home: Home) -> None:
         self._armed = home.path / "armed"
-        self._let_through = home.path / "let-through"
+        self._died = home.path / "died"
         self._count = 0
 
-    def before(self) -> None:
+    def before(self, write: str) -> None:
         """A write is about to be made."""
-        wanted = self._wanted()
-        self._count += bool(wanted)
-        if wanted == "all" and not self._let_through.exists():
-            self._let_through.touch()  # the next runner makes this write, and dies after it
-            die()
-        self._let_through.unlink(missing_ok=True)
-        self._die_once(f"{self._count} before")
+        self._count += self._armed.exists()
+        self._die_if_it_is("before", write)
 
-    def after(self) -> None:
+    def after(self, write: str) -> None:
         """A write was made."""
-        if self._wanted() == "all":
-            die()
-        self._die_once(f"{self._count} after")
+        self._die_if_it_is("after", write)
 
-    def _wanted(self) -> str:
-        return self._armed.read_text() if self._armed.exists() else ""
-
-    def _die_once(self, when: str) -> None:
-        if self._wanted() == when:
+    def _die_if_it_is(self, when: str, write: str) -> None:
+        wanted = self._armed.read_text() if self._armed.exists() else ""
+        if wanted == f"{self._count} {when}":
             self._armed.unlink()
+            die()
+        known = self._died.read_text().splitlines() if self._died.exists() else []
+        if wanted == "all" and f"{when} {write}" not in known:
+            self._died.write_text("\n".join([*known, f"{when} {write}"]))
             die()
 
 
@@ -77,9 +73,9 @@ class DyingStore(Store):
 
     def put(self, key: str, data: bytes, *, create_only: bool = False) -> None:
         """As the real one, but for the death."""
-        self._death.before()
+        self._death.before(key)
         super().put(key, data, create_only=create_only)
-        self._death.after()
+        self._death.after(key)
 
 
 class DyingRunner(runner.Runner):
@@ -88,17 +84,23 @@ class DyingRunner(runner.Runner):
     def __init__(self, ready: Connection, home: Home, _connection: Connection) -> None:
         super().__init__(home, ready)
         self._death = Death(home)
+        self._calls: list[str] = []
         events = ready.control.meta.events
-        events.register("before-call.sagemaker", lambda **call: self._called(call["model"], self._death.before))
-        events.register("after-call.sagemaker", lambda **call: self._called(call["model"], self._death.after))
+        events.register("before-call.sagemaker", self._calling)
+        events.register("after-call.sagemaker", self._called)
 
     def open_store(self, folder: Path) -> Store:
         """One that dies."""
         return DyingStore(folder, self._death)
 
-    def _called(self, operation: Any, then: Any) -> None:
-        if not operation.name.startswith(READS):
-            then()
+    def _calling(self, model: Any, params: Any, **_: object) -> None:
+        if not model.name.startswith(READS):
+            self._calls.append(f"{model.name} {digest_json(params['body'].decode())}")
+            self._death.before(self._calls[-1])
+
+    def _called(self, model: Any, **_: object) -> None:
+        if not model.name.startswith(READS):
+            self._death.after(self._calls.pop())
 
 
 def keep_forking(home: Home, ready: Connection) -> None:
