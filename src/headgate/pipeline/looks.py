@@ -57,9 +57,7 @@ def look(world: World, run: Run, step: Analyse, now: float) -> Look:
     return Look(analysis, whole, judgement, numbers(case, judgement), due)
 
 
-def _gathered(
-    world: World, run: Run, before: Analysis, now: float, limits: Limits
-) -> tuple[Analysis, Case, int, bool]:
+def _gathered(world: World, run: Run, before: Analysis, now: float, limits: Limits) -> tuple[Analysis, Case, int, bool]:
     """The analysis with everything that is settled; the case with everything there is, and up to which second that is;
     whether to write it down."""
     present, settled_to = math.floor(now) + 1, max(before.through, math.floor(now) - LAG_SECONDS)
