@@ -73,8 +73,11 @@ def play(stage: Stage) -> tuple[list[Outcome], dict[str, Any], str]:
     stage.type("deploy", came=lambda done: f"{done['endpoint']} is InService")
     url = f"{engine['gateway_url']}/endpoints/iris-production/invocations"
     with steady_load(stage, url, rows(), clients=CLIENTS, rate=RATE) as load:
-        stage.timeline.tell(f"{CLIENTS} clients send {RATE} requests a second from now on, in a process of their own")
         load.next_second()
+        stage.timeline.tell(
+            f"{CLIENTS} clients send {RATE} requests a second from now on; one in twenty is a flower larger than any "
+            "that was measured"
+        )
         outcomes = [more_trees(stage, load), with_a_bug(stage, load), slower(stage, load)]
         stage.timeline.title("The end")
         status = stage.type("status", came=lambda found: f"{found['endpoints'][0]['config_name']} is in force")
@@ -93,15 +96,17 @@ def more_trees(stage: Stage, load: Load) -> Outcome:
 def with_a_bug(stage: Stage, load: Load) -> Outcome:
     """Version 3, which raises at flowers larger than any that was measured."""
     new = '("small", "medium", "large")[int(petal_length / 3)]'
-    stage.timeline.title(f"Version 3: code/inference.py is made shorter: {new}")
+    stage.timeline.title(f"Version 3: its code has a bug: {new}")
     edit(write_code(stage), '"small" if petal_length < 3 else "medium" if petal_length < 6 else "large"', new)
     return roll_out(stage, load, new_version(stage, train=False), "a bug")
 
 
 def slower(stage: Stage, load: Load) -> Outcome:
     """Version 4, which takes 30 ms longer."""
-    stage.timeline.title("Version 4: code/inference.py asks a service for each size, which takes 30 ms")
-    edit(write_code(stage), '    """In words; lengths in cm."""\n', "    __import__('time').sleep(0.03)\n")
+    stage.timeline.title("Version 4: its code takes 30 ms longer")
+    code = write_code(stage)
+    edit(code, "from typing", "import time\nfrom typing")
+    edit(code, '    return "small"', '    time.sleep(0.03)\n    return "small"')
     return roll_out(stage, load, new_version(stage, train=False), "30 ms slower")
 
 
@@ -123,7 +128,7 @@ def roll_out(stage: Stage, load: Load, version: int, news: str) -> Outcome:
     """Roll a version out and follow it to its end."""
     load.telling = True
     stage.watch("rollout", "start", "--version", str(version), "--watch", limit=LIMIT)
-    load.next_second()
+    load.calm_down()
     load.telling = False
     return read(stage.run("rollout", "history", str(version - 1)), news)
 
