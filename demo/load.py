@@ -1,10 +1,14 @@
-"""Steady traffic from a process of its own: sticky clients that post the same rows again and again.
+"""Steady traffic from a process of its own: sticky clients, each of which posts all rows in turn, again and again.
+
+Clients begin at different rows, so that at any time each row makes up the same share of the traffic: of twenty rows,
+one that is unlike the others is one request in twenty, and sooner or later comes from everybody.
 
     python demo/load.py URL --clients 50 --rate 200 --rows rows.json [--seconds 60]
 
-Each client keeps a connection and sends its name as `x-user-id`. Every second a JSON line goes to standard output:
-{"second": 3, "sent": 200, "failed": 0, "variants": {"stable": 180, "canary": 20}}; the last line, after SIGTERM or
-when the time is over, is the sum, with the failures: when each was sent and when it failed, in epoch seconds, and with what.
+A client sends its name as `x-user-id`; a few workers with a connection each speak for all of them. Every second a JSON
+line goes to standard output: {"second": 3, "sent": 200, "failed": 0, "variants": {"stable": 180, "canary": 20}}; the
+last line, after SIGTERM or when the time is over, is the sum, with the failures: when each was sent and when it failed,
+in epoch seconds, and with what.
 """
 
 import argparse
@@ -39,11 +43,13 @@ class Load:
     def work(self, worker: int) -> None:
         """Send as one of the workers until told to stop. Behind its pace, a worker does not catch up."""
         connection = self._connection()
+        visits: Counter[int] = Counter()
         turn = 0
         due = time.monotonic()
         while not self.stop.is_set():
             client = (worker + turn * WORKERS) % self._clients
-            body = self._rows[turn % len(self._rows)]
+            body = self._rows[(client + visits[client]) % len(self._rows)]
+            visits[client] += 1
             if not self._send(connection, client, body):
                 connection.close()
                 connection = self._connection()

@@ -134,6 +134,25 @@ def slow_clients(plan: Plan, who: SlowClients, shape: Shape = Shape()) -> Draw: 
     return draw
 
 
+def medians(plan: Plan, spread: float, clients: int) -> Draw:
+    """Each client is a unit and has a speed of its own (`spread`: sigma of its logarithm); the versions are equal."""
+
+    def draw(random: Random, rollouts: int) -> Outcome:
+        minutes, requests = plan.length // 60, 600
+        ours, theirs = np.empty((rollouts, minutes)), np.empty((rollouts, minutes))
+        for found, count in ((ours, round(clients * plan.weights[0])), (theirs, clients)):
+            speeds = random.normal(0.0, spread, (rollouts, count)).astype(np.float32)
+            for minute in range(minutes):
+                who = random.integers(0, count, (rollouts, requests))
+                one = np.take_along_axis(speeds, who, axis=1) + 0.5 * random.standard_normal(who.shape, np.float32)
+                found[:, minute] = np.exp(np.median(one, axis=1))
+        alarms = {HEADGATE: rules.median(ours, theirs, plan.length)}
+        seen = np.full((rollouts, plan.length), round(plan.rate * plan.weights[0]) // 60)
+        return Outcome(alarms, seen, seen)
+
+    return draw
+
+
 def tails(plan: Plan, shape: Shape) -> Draw:
     """Each request is a unit, the versions are equal; only what looks at p99 is asked."""
 
@@ -184,13 +203,13 @@ CELLS = (
         "always",
         "null",
         "3 sticky clients always fail, three steps",
-        clients(0.0, 0.0, Plan(STEPS, 1200), Clients(always_failing=3)),
+        clients(0.0, 0.0, Plan(STEPS, 600), Clients(always_failing=3)),
     ),
     Cell(
         "always_long",
         "null",
         "3 sticky clients always fail, six steps",
-        clients(0.0, 0.0, Plan((0.05, 0.1, 0.2, 0.3, 0.4, 0.5), 600), Clients(always_failing=3)),
+        clients(0.0, 0.0, Plan((0.05, 0.1, 0.2, 0.3, 0.4, 0.5), 300), Clients(always_failing=3)),
     ),
     Cell("latency_equal", "null", "equal latency", latency(Plan(seconds=1200), same)),
     Cell(
@@ -200,17 +219,23 @@ CELLS = (
         latency(Plan(STEPS, 420), more_slow_ones(1.25)),
     ),
     Cell("latency_sticky", "null", "equal latency, 4 sticky clients slow", slow_clients(BUSY, SlowClients())),
+    Cell(
+        "latency_speeds",
+        "null",
+        "equal latency, each sticky client at its speed",
+        medians(Plan((0.1,), 1200, 6000), 1.0, 500),
+    ),
     Cell("latency_heavy", "null", "equal latency, very long tails", tails(Plan((0.1,), 7200, 6000), Shape(sigma=1.5))),
     Cell("errors_1", "worse", "errors 0.1 % -> 1 %", errors(0.001, 0.01)),
-    Cell("errors_5", "worse", "errors 0.1 % -> 5 %", errors(0.001, 0.05, Plan(seconds=3600))),
+    Cell("errors_5", "worse", "errors 0.1 % -> 5 %", errors(0.001, 0.05, Plan(seconds=1800))),
     Cell("errors_3x", "worse", "errors 0.2 % -> 0.6 %", errors(0.002, 0.006, Plan((0.1,), 3600, 6000)), 2000),
     Cell(
         "clients_5",
         "worse",
         "errors 0.1 % -> 5 %, sticky clients",
-        clients(0.001, 0.05, Plan(seconds=3600), Clients()),
+        clients(0.001, 0.05, Plan(seconds=1200), Clients()),
     ),
-    Cell("slower", "worse", "30 ms slower", latency(Plan(seconds=600), Shape().later(30.0))),
+    Cell("slower", "worse", "30 ms slower", latency(Plan(seconds=300), Shape().later(30.0))),
     Cell("tail", "worse", "1 % of requests wait 60 ms: p99 x 2", latency(BUSY, Shape().later(60.0, 0.01)), 500),
     *weighed(),
 )

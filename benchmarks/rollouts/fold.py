@@ -7,6 +7,7 @@ anything, so the n-th such seconds of all rollouts are folded together, however 
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ class Fold:
 
     def add(self, share: Floats, canary: Ints, stable: Ints) -> None:
         """One more second. `share`: (n,), the canary's of all seen; `canary` and `stable`: (K, n) marked units."""
-        ratios = np.array(grid(self.tolerance))
+        ratios = ratios_of(self.tolerance)
         known = (share > 0.0) & (share < 1.0)
         inner = np.where(known, share, 0.5)
         # in place: these arrays are what the time goes into
@@ -63,6 +64,12 @@ class Fold:
     def only(self, kept: NDArray[np.bool_]) -> None:
         """Forget the other rollouts."""
         self.logs = self.logs[:, kept]
+
+
+@cache
+def ratios_of(tolerance: float) -> Floats:
+    """The judge's grid, (GRID_SIZE,)."""
+    return np.array(grid(tolerance))
 
 
 def shares(canary_seen: Ints, stable_seen: Ints, steps: tuple[int, ...]) -> Floats:

@@ -23,7 +23,7 @@ WEIGHTS = (5, 10, 25, 50)
 RATES = (60, 600, 6000)
 LIMITS = Limits()
 TRAFFIC = (
-    "600 requests a minute, the canary at 5 %\nwhere nothing else is said; 6,000 and 10 % in the cells of 0.6 %, of "
+    "600 requests a minute, the canary at 5 %, where nothing else is said; 6,000 and 10 % in the cells of 0.6 %, of\n"
     "sticky slow clients, of tails and of waiting requests."
 )
 
@@ -52,6 +52,11 @@ def lines(results: Results) -> str:
                 "floor rule",
                 f"p99 above {LIMITS.floor_ratio:g}x the stable one's, {LIMITS.floor_windows} windows running, "
                 f"{LIMITS.floor_requests:,} requests of each in every window",
+            ),
+            (
+                "where clients are the units",
+                f"p50 above {LIMITS.median_ratio:g}x the stable one's instead, and {LIMITS.median_clients} clients at "
+                "the canary",
             ),
         ],
     )
@@ -106,9 +111,9 @@ def duration(requests: int | None, each_minute: float) -> str:
     if requests is None:
         return "longer"
     minutes = requests / each_minute
-    if minutes < 1:
+    if minutes < 2:
         return f"{60 * minutes:.0f} s"
-    return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.1f} h"
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
 
 
 def alarms(results: Results) -> str:
@@ -119,7 +124,7 @@ def alarms(results: Results) -> str:
         said = [rate(cell["rules"].get(rule)) for rule in (names.HEADGATE, *names.USUAL)]
         rows.append((cell["title"], f"{cell['seconds'] / 60:g} min", f"**{said[0]}**", *said[1:]))
     note = (
-        f"{chosen[0]['rollouts']:,} rollouts in each cell. In brackets: where the true rate lies with 95 % confidence. "
+        f"{chosen[0]['rollouts']:,} rollouts in each cell. In brackets the 95 % interval of the true rate.\n"
         f"{TRAFFIC}\nThree steps are 5, 25 and 50 %, six are 5, 10, 20, 30, 40 and 50 %. Sticky clients are 500."
     )
     return f"{table(('the canary is fine', 'for', 'Headgate', *names.USUAL), rows)}\n\n{note}"
@@ -129,7 +134,8 @@ def rate(found: Figures | None) -> str:
     """A rate with its interval."""
     if found is None:
         return ""
-    return f"{percent(found['rate'])} ({100 * found['low']:.2g}-{percent(found['high'])})"
+    low, high = percent(found["low"]), percent(found["high"])
+    return f"{percent(found['rate'])} ({low.removesuffix(' %')}-{high})"
 
 
 def detection(results: Results) -> str:
@@ -137,7 +143,7 @@ def detection(results: Results) -> str:
     chosen = [cell for cell in results["cells"].values() if cell["kind"] == "worse"]
     rows = [(cell["title"], *(until(cell, rule) for rule in (names.HEADGATE, *names.USUAL))) for cell in chosen]
     few = " and ".join(f"{cell['rollouts']:,} ({cell['title']})" for cell in chosen if cell["rollouts"] < most(chosen))
-    note = f"{most(chosen):,} rollouts in each cell, but {few}. {TRAFFIC}"
+    note = f"{most(chosen):,} rollouts in each cell, but {few}.\n{TRAFFIC}"
     return f"{table(('the canary is worse', 'Headgate', *names.USUAL), rows)}\n\n{note}"
 
 
@@ -188,9 +194,8 @@ def small(results: Results) -> str:
 
 def percent(part: float) -> str:
     """A share, with as many digits as say something."""
-    if part in (0.0, 1.0):
-        return f"{100 * part:.0f} %"
-    return f"{100 * part:.2g} %" if part < 0.1 else f"{min(100 * part, 99.9):.3g} %"
+    digits = f"{100 * part:.2g}" if part < 0.01 else f"{100 * part:.1f}".removesuffix(".0")
+    return f"{digits} %"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -98,7 +98,7 @@ def spread(axes: Axes, height: float, rule: str, found: Figures) -> None:
 def canvas(cells: Sequence[CellFigures], label: str, row: float) -> tuple[Figure, Axes]:
     """Rows of this height (inches) with the cells' titles, and the legend above."""
     figure = Figure(figsize=(9.2, 1.75 + row * len(cells)))
-    axes = figure.add_axes((0.38, 0.75 / figure.get_figheight(), 0.6, 1.0 - 1.65 / figure.get_figheight()))
+    axes = figure.add_axes((0.4, 0.75 / figure.get_figheight(), 0.58, 1.0 - 1.65 / figure.get_figheight()))
     axes.set_yticks(range(len(cells)), [cell["title"] for cell in cells])
     axes.set_ylim(len(cells) - 0.5, -0.5)
     axes.grid(axis="x", color=GREY, alpha=0.25)

@@ -56,6 +56,11 @@ def floor(ours: Floats, theirs: Floats, seconds: int) -> Ints:
     return first_minute(running(ours > LIMITS.floor_ratio * theirs, LIMITS.floor_windows), seconds)
 
 
+def median(ours: Floats, theirs: Floats, seconds: int) -> Ints:
+    """Ours where clients are the units: the same on medians."""
+    return first_minute(running(ours > LIMITS.median_ratio * theirs, LIMITS.floor_windows), seconds)
+
+
 def mann_whitney(traffic: Latencies) -> Ints:
     """Mann-Whitney on the latencies of a minute: p < 0.05, canary slower."""
     count = traffic.mine.sum(axis=2)

@@ -81,7 +81,7 @@ def test_percentiles_are_of_the_whole_span_and_nothing_else(control: Control, se
     evidence = Evidence(control.connection)
     span = {"start": start, "end": start + seconds}
     assert evidence.baseline("iris", **span) == Baseline(100, (50.0, 90.0, 99.0))
-    assert evidence.tail("iris", **span) == Tail(float(start), float(seconds), 99.0, 990.0, 100, 100)
+    assert evidence.tail("iris", **span) == Tail(float(start), float(seconds), 50.0, 500.0, 99.0, 990.0, 100, 100)
 
 
 def test_without_answers_there_is_nothing_to_compare(control: Control) -> None:

@@ -167,6 +167,7 @@ def test_of_two_runners_each_step_is_taken_once(simulation: Simulation) -> None:
         ({"config": "somebody-elses"}, "it is on config somebody-elses; this rollout left it on " + CANARY),
         ({"weights": {"stable": 80.0, "canary": 20.0}}, "the canary has 20 %; this rollout left it at 10 %"),
         ({"told": {"headgate:generation": "7"}}, "its generation is 7, this rollout's is 1"),
+        ({"told": {"headgate:rollout": "iris-9-other"}}, "Rollout iris-9-other, started from another folder, is under"),
         ({"deleted": True}, "is gone: somebody deleted it"),
     ],
 )
@@ -352,3 +353,11 @@ def test_evidence_is_carried_from_step_to_step(simulation: Simulation) -> None:
     assert run.analysis is not None
     assert run.analysis.case is not None
     assert run.analysis.rollout_began < run.analysis.step_began
+
+
+def test_a_kill_between_the_verdict_and_its_step_does_not_judge_again(simulation: Simulation) -> None:
+    simulation.until(lambda run: kinds(run)[-1] == "decision")
+    simulation.world.traffic = Traffic(canary_fails=1.0)
+    simulation.world.now += 30
+    simulation.tick()
+    assert kinds(simulation.run())[-2:] == ["decision", "done"]

@@ -50,6 +50,13 @@ def test_three_failures_of_three_at_a_tenth_are_enough_whatever_else_is_missing(
     assert found.why == "3 of 3 failing units were the canary's, which saw 10 % of all units (e 173 >= 100)."
 
 
+def test_the_share_that_is_told_is_that_of_the_time_when_the_units_failed() -> None:
+    case = fold([window(Counts(90), Counts(10, failing=2))]).at_new_step()
+    case = case.after(window(Counts(50), Counts(50, failing=2)))
+    said = judge(case, LIMITS, bake_over=False).why
+    assert said.startswith("4 of 4 failing units were the canary's, which saw 30 % of all units (e ")
+
+
 def test_a_failed_measurement_is_no_pass_and_no_failure() -> None:
     case = fold([quiet()] * 10)
     found = judge(case, LIMITS, bake_over=True, failed_measurement="GetMetricData did not answer.")
@@ -70,7 +77,7 @@ def test_a_slower_canary_fails_by_the_quantile_that_shows_it() -> None:
 
 
 def test_the_floor_rule_wants_windows_running_that_are_large_enough() -> None:
-    high, small = Tail(0, 10, 1000, 1600, 9000, 1000), Tail(0, 10, 1000, 1600, 9000, 499)
+    high, small = tail(canary_p99=1600), tail(canary_p99=1600, canary_requests=499)
     assert judge(tails(high, high, small, high), LIMITS, bake_over=False).verdict == "inconclusive"
     found = judge(tails(small, high, high, high), LIMITS, bake_over=True)
     assert found.verdict == "fail"
@@ -80,18 +87,35 @@ def test_the_floor_rule_wants_windows_running_that_are_large_enough() -> None:
 
 
 def test_the_floor_rule_does_not_hold_where_clients_are_the_units() -> None:
-    """One slow client of fifty is two in a hundred of the canary's requests, and its p99."""
-    high = Tail(0, 10, 1000, 9000, 9000, 1000)
+    """One slow client of fifty is two in a hundred of the canary's requests, and its p99: there the median counts."""
+    high = tail(canary_p99=9000, canary_p50=190)
     clients = fold([window(Counts(450, requests=9000), Counts(50, requests=1000))])
     assert not clients.by_request
     assert judge(tails(high, high, high, case=clients), LIMITS, bake_over=True).verdict == "pass"
     assert judge(tails(high, high, high, case=fold([quiet(1000)])), LIMITS, bake_over=True).verdict == "fail"
 
 
+def test_where_clients_are_the_units_a_median_that_doubles_fails() -> None:
+    """However late it comes: by then each client has been slower than the thresholds once, and says no more."""
+    slow = tail(canary_p50=210)
+    many = fold([window(Counts(450, requests=9000), Counts(50, requests=1000))])
+    found = judge(tails(slow, slow, slow, case=many), LIMITS, bake_over=True)
+    assert found.verdict == "fail"
+    assert found.why == (
+        "The canary's median latency was more than 2 times the stable one's in 3 windows running (3 are enough)."
+    )
+    few = fold([window(Counts(441, requests=9000), Counts(49, requests=1000))])
+    assert judge(tails(slow, slow, slow, case=few), LIMITS, bake_over=True).verdict == "pass"
+
+
+def tail(*, canary_p50: float = 100, canary_p99: float = 1000, canary_requests: int = 1000) -> Tail:
+    return Tail(0, 10, 100, canary_p50, 1000, canary_p99, 9000, canary_requests)
+
+
 def tails(*found: Tail, case: Case | None = None) -> Case:
     case = case or Case()
-    for tail in found:
-        case = case.after_tail(tail, LIMITS)
+    for one in found:
+        case = case.after_tail(one, LIMITS)
     return case
 
 

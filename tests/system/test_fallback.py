@@ -1,4 +1,4 @@
-"""A canary at 50 % fails in each way there is: with the tag no caller notices, and the log says whose failure it was."""
+"""A canary at 50 % fails in each way there is: with the tag no caller notices, and the log says whose fault it was."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

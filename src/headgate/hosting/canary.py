@@ -93,7 +93,10 @@ def canary_percent(state: EndpointState) -> float | None:
 
 
 def claim(endpoints: Endpoints, arn: str, *, rollout: str, generation: int, last_good: str) -> None:
-    """Write on the endpoint whose it is for now, and where the way back leads."""
+    """Write on the endpoint whose it is for now, and where the way back leads. Raises Refused where it is another's."""
+    other = endpoints.tags(arn).get(TAG_ROLLOUT, rollout)
+    if other != rollout:
+        raise Refused(f"Rollout {other}, started from another folder, is under way on the endpoint.")
     tags = {TAG_ROLLOUT: rollout, TAG_GENERATION: str(generation), TAG_LAST_GOOD: last_good}
     endpoints.tag(arn, tags)
 

@@ -37,8 +37,18 @@ class RunLog:
         self._entries: list[Entry] = []
         self._digest = ""
 
+    @property
+    def latest(self) -> float:
+        """When the last entry was written that was read or written here (epoch seconds); 0 where there is none."""
+        return self._entries[-1].at if self._entries else 0.0
+
+    def begun(self) -> bool:
+        """Whether there is a first entry."""
+        return self._store.exists(self._key(1))
+
     def read(self) -> list[Entry]:
-        """All entries. Raises InvalidInput where one is damaged or does not follow the one before it."""
+        """All entries. Raises InvalidInput where one is damaged, gone, or does not follow the one before it."""
+        self._require_last()
         while self._store.exists(self._key(len(self._entries) + 1)):
             data = self._store.get(self._key(len(self._entries) + 1))
             self._entries.append(self._checked(data))
@@ -48,8 +58,10 @@ class RunLog:
     def append(self, kind: str, content: Mapping[str, Any], *, at: float, by: str) -> Entry:
         """Write the next entry after those that were read; durable when this returns.
 
-        Raises Refused where somebody else wrote it first: read again, and decide again.
+        Raises Refused where somebody else wrote it first: read again, and decide again. InvalidInput where the entry
+        before it is gone: a log that was deleted is not begun again in its middle.
         """
+        self._require_last()
         number = len(self._entries) + 1
         if number > MOST_ENTRIES:
             raise Refused(f"{self.folder} has {MOST_ENTRIES} entries; it takes no more.", hint="Abort the rollout.")
@@ -60,6 +72,14 @@ class RunLog:
         self._entries.append(entry)
         self._digest = sha256(data)
         return entry
+
+    def _require_last(self) -> None:
+        last = len(self._entries)
+        if last and not self._store.exists(self._key(last)):
+            raise InvalidInput(
+                f"{self._store.folder / self._key(last)} is gone: the log was deleted by hand.",
+                hint="Restore the folder from a backup; the endpoint was left as it is.",
+            )
 
     def _key(self, number: int) -> str:
         return f"{self.folder}/{number:06}.json"

@@ -4,6 +4,9 @@ Evidence comes by the second. A second that ended LAG_SECONDS ago does not chang
 the case for good, and every CHECKPOINT_SECONDS the case goes into the log, from where anybody goes on. Younger seconds
 are judged too, on top of the case and afresh at each look: the judge may look as often as it likes, and a bad canary is
 not given the rest of the second.
+
+Where the clock was set back, what comes now counts in seconds that the clock has yet to reach again (closed seconds take
+nothing more). So a look asks for AHEAD_SECONDS that are still to come, too.
 """
 
 import math
@@ -19,6 +22,7 @@ from headgate.rollout.judge import Case, Judgement, Limits, fold, judge
 from headgate.rollout.plan import Analyse
 
 LAG_SECONDS = 3
+AHEAD_SECONDS = 60
 CHECKPOINT_SECONDS = 10
 LONG_AFTER = 600
 """After so many seconds a step is checkpointed a third as often: a bake may last for days."""
@@ -43,25 +47,25 @@ def look(world: World, run: Run, step: Analyse, now: float) -> Look:
     limits = Limits(min_requests=step.min_requests)
     over = now >= run.analysis.step_began + step.bake
     try:
-        analysis, case, due = _gathered(world, run, run.analysis, now, limits)
+        analysis, case, through, due = _gathered(world, run, run.analysis, now, limits)
         failed = ""
     except HeadgateError as error:
         analysis, case, due = run.analysis, read_case(run.analysis.case), False
-        failed = error.message
+        through, failed = analysis.through, error.message
     judgement = judge(case, limits, bake_over=over, failed_measurement=failed)
-    whole = replace(analysis, through=math.floor(now) + 1, case=asdict(case))
+    whole = replace(analysis, through=through, case=asdict(case))
     return Look(analysis, whole, judgement, numbers(case, judgement), due)
 
 
-def _gathered(world: World, run: Run, before: Analysis, now: float, limits: Limits) -> tuple[Analysis, Case, bool]:
-    """The analysis with everything that is settled, the case with everything there is, and whether to write it down."""
-    end, settled_to = math.floor(now) + 1, max(before.through, math.floor(now) - LAG_SECONDS)
+def _gathered(world: World, run: Run, before: Analysis, now: float, limits: Limits) -> tuple[Analysis, Case, int, bool]:
+    """The analysis with everything that is settled; the case with everything there is, and up to which second that is;
+    whether to write it down."""
+    present, settled_to = math.floor(now) + 1, max(before.through, math.floor(now) - LAG_SECONDS)
     case = read_case(before.case)
     if before.case is not None and before.through == before.step_began:
         case = case.at_new_step()
-    if end <= before.through:
-        return before, case, False
-    windows = world.windows(before, run.thresholds, start=before.through, end=end)
+    windows = world.windows(before, run.thresholds, start=before.through, end=present + AHEAD_SECONDS)
+    through = max([present, before.through, *(math.floor(window.start) + 1 for window in windows)])
     case = fold((window for window in windows if window.start < settled_to), case)
     every = CHECKPOINT_SECONDS * (1 if settled_to - before.step_began < LONG_AFTER else 3)
     due = settled_to - before.through >= every
@@ -71,7 +75,7 @@ def _gathered(world: World, run: Run, before: Analysis, now: float, limits: Limi
         if tail is not None and min(tail.stable_requests, tail.canary_requests) >= limits.floor_requests:
             case, tail_from = case.after_tail(tail, limits), settled_to
     analysis = replace(before, through=settled_to, tail_from=tail_from, case=asdict(case))
-    return analysis, fold((window for window in windows if window.start >= settled_to), case), due
+    return analysis, fold((window for window in windows if window.start >= settled_to), case), through, due
 
 
 def numbers(case: Case, judgement: Judgement) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class Rollouts:
 
     def latest(self) -> Rollout | None:
         """The newest, or None."""
-        numbers = [n for n in self.numbers() if self._log(n).read()]
+        numbers = [n for n in self.numbers() if self._log(n).begun()]
         return self.get(numbers[-1]) if numbers else None
 
     def open(self) -> Rollout | None:

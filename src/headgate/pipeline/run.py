@@ -77,6 +77,8 @@ class Run:
     thresholds: Thresholds | None = None
     asked: str = ""
     """Why a person was asked; empty where nobody was."""
+    judged: bool = False
+    """The present step may go on: that was decided, and only the step's end is still to be written."""
     approved: Entry | None = None
     """An approval that no step has used yet."""
     ending: Ending | None = None
@@ -138,7 +140,7 @@ class Run:
         self.analysis = Analysis(**entry.content["analysis"])
 
     def _done(self, _entry: Entry) -> None:
-        self.step, self.begun, self.modified, self.asked = self.step + 1, False, None, ""
+        self.step, self.begun, self.judged, self.modified, self.asked = self.step + 1, False, False, None, ""
 
     def _told_to_go_on(self, entry: Entry) -> None:
         self.approved = entry
@@ -162,7 +164,7 @@ class Run:
         elif content["do"] == "ask":
             self.asked, self.approved = content["why"], None  # an approval from before the question does not answer it
         elif content["do"] == "go on":
-            self.approved = None
+            self.judged, self.approved = True, None
         if "analysis" in content:
             self.analysis = Analysis(**content["analysis"])
 

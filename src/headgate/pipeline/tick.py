@@ -13,12 +13,14 @@ change, and ends the rollout with the reason and the endpoint as it was found.
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 from headgate.core.endpoints import EndpointState
 from headgate.errors import HeadgateError, InvalidInput, NotFound, Refused, Unavailable
 from headgate.hosting.canary import TAG_GENERATION, canary_percent
+from headgate.hosting.deployment import TAG_ROLLOUT
 from headgate.pipeline.looks import Look, look
 from headgate.pipeline.rollouts import Rollout
 from headgate.pipeline.run import Ending, Run, sentence
@@ -30,6 +32,8 @@ POLL_SECONDS = 0.1
 PERSON_SECONDS = 0.5
 MEASUREMENT_SECONDS = 60.0
 """A measurement that fails for so long ends the rollout: nobody watches the canary any more."""
+PROBE_SECONDS = 5.0
+"""For so long an endpoint may fail to answer its probe: gateway or model server may just be starting again."""
 BASELINE_SECONDS, BASELINE_REQUESTS = 600, 300
 TRY_SECONDS, LEAST_TRY, TRY_FACTOR = 10.0, 1.0, 20.0
 """How long an attempt at the canary may take before the stable variant is asked: 20 times the stable one's p99."""
@@ -45,6 +49,7 @@ class Tick:
         self._log = rollout.log
         self._clock = clock
         self._failing_since: float | None = None
+        self._silent_since: float | None = None
 
     def __call__(self) -> float | None:
         """One tick. Returns the seconds until the next, or None when the rollout has ended.
@@ -95,7 +100,10 @@ class Tick:
         if state is None:
             return ""
         watching = run.ending is None and isinstance(run.present, Analyse)
-        found = self._world.tags(fresh=not watching).get(TAG_GENERATION, "0")
+        tags = self._world.tags(fresh=not watching)
+        found, other = tags.get(TAG_GENERATION, "0"), tags.get(TAG_ROLLOUT, run.terms.id)
+        if other != run.terms.id:
+            return f"Rollout {other}, started from another folder, is under way on {state.name}. It was left as it is."
         ours, before = str(run.terms.generation), str(run.terms.generation - 1)
         if found in (ours, before):
             return ""
@@ -149,7 +157,7 @@ class Tick:
         if state is not None and _failed_since(run.modified, state):
             return self._decide(run, "fail", "roll back", sentence(f"The canary did not start: {state.failure_reason}"))
         if run.thresholds is None and state is not None:
-            self._measure_baseline(math.floor(max(self._clock() - BASELINE_SECONDS, state.modified)) + 1)
+            self._measure_baseline(math.floor(max(self._now() - BASELINE_SECONDS, state.modified)) + 1)
             run = self._rollout.run()
         if not run.begun:
             self._begin(run, modified=state.modified if state else 0.0)
@@ -167,10 +175,13 @@ class Tick:
         return 0.0
 
     def _analyse(self, run: Run, step: Analyse) -> float | None:
-        now = self._clock()
+        now = self._now()
         if not run.begun:
-            self._begin(run, step_began=math.floor(now) + 1)
+            seen = run.analysis.through if run.analysis else 0
+            self._begin(run, step_began=max(seen, math.floor(now) + 1))
             return LOOK_SECONDS
+        if run.judged:
+            return self._done(run, "the canary may go on")
         assert run.analysis is not None
         found = look(self._world, run, step, now)
         verdict, why = found.judgement.verdict, found.judgement.why
@@ -193,8 +204,7 @@ class Tick:
         return LOOK_SECONDS
 
     def _go_on(self, run: Run, verdict: str, why: str, found: Look) -> float:
-        self._decide(run, verdict, "go on", why, found.numbers, analysis=asdict(found.whole))
-        return self._done(run, "the canary may go on")
+        return self._decide(run, verdict, "go on", why, found.numbers, analysis=asdict(found.whole))
 
     def _promote(self, run: Run, state: EndpointState | None) -> float | None:
         terms = run.terms
@@ -212,12 +222,25 @@ class Tick:
 
     def _probed(self, run: Run) -> float | None:
         try:
-            said = self._world.probe(run.terms.version).said
+            said = self._probe(run.terms.version)
         except Unavailable as error:
             if not run.terms.config_before:
                 return self._end(Ending("stopped", "fail", error.message))
             return self._decide(run, "fail", "roll back", error.message)
-        return self._done(run, said)
+        return POLL_SECONDS if said is None else self._done(run, said)
+
+    def _probe(self, version: int) -> str | None:
+        """What is to be said of a probe, or None where it is to be made again. Raises what it raised once too often."""
+        try:
+            said = self._world.probe(version).said
+        except HeadgateError:
+            now = self._now()
+            self._silent_since = now if self._silent_since is None else self._silent_since
+            if now - self._silent_since < PROBE_SECONDS:
+                return None
+            raise
+        self._silent_since = None
+        return said
 
     def _promoted(self, run: Run) -> float | None:
         terms = run.terms
@@ -234,53 +257,64 @@ class Tick:
         terms = run.terms
         ending = run.ending or Ending("rolled back", "pass", terms.reason)
         target = terms.final_config if terms.kind == "rollback" else terms.config_before
-        if ending.outcome == "rejected" and self._world.version().status != "Rejected":
-            self._world.decide("Rejected", ending.why)
+        if state is not None and state.config_name != target and (canary_percent(state) or 0.0) > 0.0:
+            self._world.shift(0.0)
+            return 0.0
+        if ending.outcome == "rejected":
+            self._reject(ending.why)
         if state is None or not target:
             return self._end(ending)
         if state.config_name == target:
             return self._returned(run, ending)
-        if (canary_percent(state) or 0.0) > 0.0:
-            self._world.shift(0.0)
-            return 0.0
         if _failed_since(run.returning, state):
             why = sentence(f"{ending.why} The way back failed: {state.failure_reason}")
             return self._end(Ending("stopped", "error", why))
         if run.returning is None:
             content = {"canary": canary_percent(state), "target": target, "modified": state.modified}
-            self._log.append("returning", content, at=self._clock(), by=RUNNER)
+            self._log.append("returning", content, at=self._now(), by=RUNNER)
         self._world.go_back()
         return POLL_SECONDS
+
+    def _reject(self, why: str) -> None:
+        with suppress(NotFound):  # somebody deleted it: it will not be rolled out again
+            if self._world.version().status != "Rejected":
+                self._world.decide("Rejected", why)
 
     def _returned(self, run: Run, ending: Ending) -> float | None:
         terms = run.terms
         forward = terms.kind == "rollback"
         version = terms.version if forward else terms.version_before
         try:
-            said = self._world.probe(version).said if version else "It runs no version that we know: not probed."
+            said = self._probe(version) if version else "It runs no version that we know: not probed."
         except HeadgateError as error:
             said = f"The endpoint is back on {terms.config_before}, but does not answer: {error.message}"
             ending = Ending(ending.outcome, "error", f"{ending.why} {said}")
+        if said is None:
+            return POLL_SECONDS
         self._world.close(version=version, last_good=terms.config_before if forward else terms.pointer_before)
         self._append_end(ending, said)
         return None
 
     # ---- record
 
+    def _now(self) -> float:
+        """Epoch seconds, never before the log's last entry: a clock that is set back stands until it has caught up."""
+        return max(self._clock(), self._log.latest)
+
     def _begin(self, run: Run, **content: Any) -> None:
         step = run.present
         assert step is not None
-        self._log.append("step", {"index": run.step, "words": step.words, **content}, at=self._clock(), by=RUNNER)
+        self._log.append("step", {"index": run.step, "words": step.words, **content}, at=self._now(), by=RUNNER)
 
     def _done(self, run: Run, said: str) -> float:
         if not run.begun:
             self._begin(run)
-        self._log.append("done", {"index": run.step, "said": said}, at=self._clock(), by=RUNNER)
+        self._log.append("done", {"index": run.step, "said": said}, at=self._now(), by=RUNNER)
         return 0.0
 
     def _decide(self, run: Run, verdict: str, do: str, why: str, numbers: Any = None, **more: Any) -> float:
         content = {"index": run.step, "verdict": verdict, "do": do, "why": why, "numbers": dict(numbers or {}), **more}
-        self._log.append("decision", content, at=self._clock(), by=RUNNER)
+        self._log.append("decision", content, at=self._now(), by=RUNNER)
         return 0.0
 
     def _measurement_failed(self, run: Run, why: str, now: float) -> float:
@@ -290,12 +324,12 @@ class Tick:
         return self._decide(run, "error", "roll back", why)
 
     def _measure_baseline(self, start: int) -> None:
-        end = math.floor(self._clock()) - 1
+        end = math.floor(self._now()) - 1
         found = self._world.baseline(start=start, end=end) if end > start else None
         if found is not None and found.requests >= BASELINE_REQUESTS:
             p50, p90, p99 = found.percentiles
             content = {"p50": p50, "p90": p90, "p99": p99, "requests": found.requests, "start": start, "end": end}
-            self._log.append("baseline", content, at=self._clock(), by=RUNNER)
+            self._log.append("baseline", content, at=self._now(), by=RUNNER)
 
     def _end(self, ending: Ending) -> float | None:
         """End it with the endpoint as it is."""
@@ -304,14 +338,16 @@ class Tick:
         return None
 
     def _append_end(self, ending: Ending, said: str = "") -> None:
-        self._log.append("ended", {**asdict(ending), "said": said}, at=self._clock(), by=RUNNER)
+        self._log.append("ended", {**asdict(ending), "said": said}, at=self._now(), by=RUNNER)
 
 
 def _failed_since(modified: float | None, state: EndpointState) -> bool:
-    """Whether the change that was asked for when the endpoint had this time of change came to nothing."""
-    return (
-        modified is not None and state.modified > modified and (state.status == "Failed" or bool(state.failure_reason))
-    )
+    """Whether the change that was asked for when the endpoint had this time of change came to nothing.
+
+    Another time, not a later one: clocks are set back.
+    """
+    changed = modified is not None and state.modified != modified
+    return changed and (state.status == "Failed" or bool(state.failure_reason))
 
 
 def _foreign(run: Run, state: EndpointState | None) -> str:

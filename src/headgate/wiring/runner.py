@@ -13,7 +13,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from headgate.engine.home import Home
 from headgate.errors import HeadgateError, InvalidInput, Unavailable
 
 if TYPE_CHECKING:
+    from headgate.data.store import Store
     from headgate.hosting.session import Connection
     from headgate.pipeline.rollouts import Rollout
     from headgate.pipeline.terms import Terms
@@ -105,6 +106,12 @@ class Runner:
                 self._due[notice.path] = time.monotonic() + self._tick(notice)
         return max(0.0, min([IDLE_SECONDS, *(due - time.monotonic() for due in self._due.values())]))
 
+    def open_store(self, folder: Path) -> "Store":
+        """Where a rollout's log is read and written."""
+        from headgate.data.store import Store
+
+        return Store(folder)
+
     def _tick(self, notice: Notice) -> float:
         try:
             tick = self._ticks.get(notice.path)
@@ -130,14 +137,13 @@ class Runner:
 
     def _opened(self, notice: Notice) -> "Tick | None":
         """What takes this rollout on; None, and no notice any more, where it was never started."""
-        from headgate.data.store import Store
         from headgate.pipeline.hosted import HostedWorld
         from headgate.pipeline.rollouts import Rollouts
         from headgate.pipeline.tick import Tick
 
         if not notice.store.is_dir():
             raise InvalidInput(f"The store {notice.store} is gone.", hint=f"Put it back, or delete {notice.path}.")
-        store = Store(notice.store)
+        store = self.open_store(notice.store)
         rollouts = Rollouts(store, notice.environment)
         if notice.number not in rollouts.numbers() or not rollouts.get(notice.number).log.read():
             if time.time() - notice.path.stat().st_mtime > 60.0:
@@ -160,7 +166,7 @@ def alone(home: Home) -> Iterator[None]:
         os.close(fd)
 
 
-def main(home: Home) -> None:
+def main(home: Home, make: "Callable[[Home, Connection], Runner]" = Runner) -> None:
     """Until SIGTERM or SIGINT."""
     from headgate.wiring.local import connection
 
@@ -168,10 +174,10 @@ def main(home: Home) -> None:
     if file is None:
         raise Unavailable(f"{home.engine_file} is missing.", hint="Run `headgate up`.")
     alarm, bell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: os.write(bell, b"!"))
     with alone(home):
-        runner = Runner(home, connection(file))
+        for number in (signal.SIGTERM, signal.SIGINT):  # who still waits for the lock just dies of them
+            signal.signal(number, lambda *_: os.write(bell, b"!"))
+        runner = make(home, connection(file))
         log.info("runner %d: started", os.getpid())
         while not select.select([alarm], [], [], runner.turn())[0]:
             pass

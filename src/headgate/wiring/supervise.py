@@ -15,7 +15,12 @@ DRAIN_SECONDS = 10.0
 MOST_FILES = 65_536
 
 
-def main(home: Home, file: EngineFile, engine_module: str = "headgate.wiring.engine") -> None:
+def main(
+    home: Home,
+    file: EngineFile,
+    engine_module: str = "headgate.wiring.engine",
+    runner_module: str = "headgate.wiring.runner",
+) -> None:
     """Keep gateway, engine and runner up until SIGTERM."""
     os.umask(0o077)
     raise_file_limit()
@@ -35,9 +40,7 @@ def main(home: Home, file: EngineFile, engine_module: str = "headgate.wiring.eng
             env,
             home.logs / "engine.log",
         ),
-        Service(
-            "runner", (sys.executable, "-m", "headgate.wiring.runner", str(home.path)), env, home.logs / "runner.log"
-        ),
+        Service("runner", (sys.executable, "-m", runner_module, str(home.path)), env, home.logs / "runner.log"),
     )
     Supervisor(home, services, lambda: gateway.drain_and_wait(DRAIN_SECONDS)).run()
 

@@ -107,5 +107,6 @@ def test_whoever_looks_after_an_endpoint_is_woken_when_its_tags_change(engine: R
     everything.add_tags(ResourceArn=f"{ARN}endpoint/iris", Tags=[PROJECT])
     everything.delete_tags(ResourceArn=f"{ARN}endpoint/iris", TagKeys=[PROJECT["Key"]])
     everything.add_tags(ResourceArn=f"{ARN}model/model-1", Tags=[PROJECT])
+    everything.add_tags(ResourceArn=f"{ARN}endpoint/iris", Tags=[{"Key": "theirs", "Value": "1"}])
     everything.list_tags(ResourceArn=f"{ARN}endpoint/iris")
     assert engine.woken == ["Iris", "Iris"]

@@ -5,7 +5,7 @@ not host (monitoring schedules, jobs) are answered from the same store. Of kinds
 Some tags of an endpoint say how it behaves (`engine.roster`); so whoever looks after it is woken.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from headgate.engine.api.arns import Arns
@@ -14,6 +14,7 @@ from headgate.engine.state import State
 
 LIMIT = 50
 RESERVED = "aws:"
+OURS = "headgate:"
 
 Tag = dict[str, str]
 
@@ -32,7 +33,7 @@ class Tags:
             arn = self._stored_arn(request["ResourceArn"])
             self.store(arn, request["Tags"])
             listed = self._listed(arn)
-        self._wake_endpoint(arn)
+        self._wake_endpoint(arn, [tag["Key"] for tag in request["Tags"]])
         return {"Tags": listed}
 
     def show(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -46,7 +47,7 @@ class Tags:
         with self._state.transaction():
             arn = self._stored_arn(request["ResourceArn"])
             self._state.delete_tags(arn, request["TagKeys"])
-        self._wake_endpoint(arn)
+        self._wake_endpoint(arn, request["TagKeys"])
         return {}
 
     def store(self, arn: str, tags: list[Tag]) -> None:
@@ -67,7 +68,9 @@ class Tags:
     def _listed(self, arn: str) -> list[Tag]:
         return [{"Key": key, "Value": value} for key, value in self._state.tags(arn).items()]
 
-    def _wake_endpoint(self, arn: str) -> None:
+    def _wake_endpoint(self, arn: str, keys: Iterable[str]) -> None:
+        if not any(key.startswith(OURS) for key in keys):
+            return
         named = self._arns.name("endpoint", arn)
         endpoint = self._state.endpoint_taken(named) if named else None
         if endpoint is not None:
