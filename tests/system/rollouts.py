@@ -66,6 +66,7 @@ VERSIONS = {
     "slow": ("return 1", "time.sleep(0.03)"),
     "hanging": ("return 1", "time.sleep(600)"),
     "dead": ("return 1", "os._exit(3)"),
+    "late": ("time.sleep(2)\n    return 1", "pass"),
     "stillborn": ("raise RuntimeError('no licence file')", "pass"),
 }
 """What the hooks of each kind of version do on loading and on each row. `linear` is one more kind: ONNX, no hooks."""

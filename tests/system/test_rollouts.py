@@ -73,7 +73,7 @@ def test_a_good_version_is_promoted(ours: RunningEngine) -> None:
         run = scene.ended(scene.start(two))
         sent = total()
     assert (sent.failed, sent.failures) == (0, [])
-    assert outcome(run) == ("promoted", "pass")
+    assert outcome(run) == ("promoted", "pass"), told(run)
     assert re.fullmatch(
         r"Promoted: The bake is over, [\d,]+ requests reached the canary; "
         r"errors e [\d.]+ and latency e [\d.]+ are below 100\.",

@@ -208,6 +208,10 @@ class Gateway:
         stats = self._admin.stats_like(rf"^{re.escape(active)}$|^cluster\..*\.upstream_rq_(pending_)?active$")
         return 2 * stats.get(active, 0) - sum(stats.values())
 
+    def finds_healthy(self, cluster: Cluster) -> bool:
+        """Whether all servers of a cluster that it was told of are healthy."""
+        return not self._unhealthy({cluster.name: cluster}, ())
+
     def routes_in_force(self, endpoint: str) -> dict[str, float]:
         """The weight of each variant in Envoy itself (of `routes.TOTAL`); empty for an endpoint it does not know."""
         return rds.read_weights(self._admin.routes(), endpoint)
