@@ -1,15 +1,16 @@
 """The demo: four versions of a model, one after the other, under the traffic of 500 clients.
 
 Everything is done by the commands that anyone would type. Version 1 is deployed; version 2 has more trees, and the
-judge promotes it; version 3 raises at flowers that no held-out row is like (version3.py) and version 4 is 30 ms slower
-(version4.py): both pass the gates, and both are rolled back by themselves. No caller may see an error.
+judge promotes it. Version 3 is spoilt: its code raises at flowers larger than any held-out row, of which every client
+sends one now and then. Version 4 takes 30 ms longer. Both pass the gates, and both are rolled back by themselves; no
+caller may see an error.
 
 The exit code is 0 only if all of that came true.
 """
 
 import json
-import shutil
 import sys
+from pathlib import Path
 from typing import Any
 
 from outcomes import LEGEND, Outcome, deviations, read, table
@@ -61,16 +62,22 @@ def play(stage: Stage) -> tuple[list[Outcome], dict[str, Any], str]:
     stage.timeline.title("An engine of the demo's own, in a temporary folder")
     engine = stage.type("up", came=lambda up: f"API {up['control_url']}, gateway {up['gateway_url']}")
     stage.type("init", "iris", "iris", came=lambda _: "a project with its headgate.yaml")
-    edit(stage, "bake: 30s", "bake: 10s")
-    edit(stage, "min_requests: 300", "min_requests: 200")
-    stage.timeline.tell("headgate.yaml: bake is 10s and min_requests 200, for the demo is in a hurry")
+    spec = stage.project / "headgate.yaml"
+    edit(spec, "bake: 30s", "bake: 10s")
+    edit(spec, "min_requests: 300", "min_requests: 200")
+    edit(spec, "\nenvironments:", "\npackage: {code: code}\n\nenvironments:")
+    write_code(stage)
+    stage.timeline.tell("headgate.yaml: shorter bakes; code/inference.py answers with a flower's kind and size")
     stage.timeline.title("Version 1: 100 trees")
     new_version(stage, train=True)
     stage.type("deploy", came=lambda done: f"{done['endpoint']} is InService")
     url = f"{engine['gateway_url']}/endpoints/iris-production/invocations"
     with steady_load(stage, url, rows(), clients=CLIENTS, rate=RATE) as load:
-        stage.timeline.tell(f"{CLIENTS} clients send {RATE} requests a second from now on, in a process of their own")
         load.next_second()
+        stage.timeline.tell(
+            f"{CLIENTS} clients send {RATE} requests a second from now on; one in twenty is a flower larger than any "
+            "that was measured"
+        )
         outcomes = [more_trees(stage, load), with_a_bug(stage, load), slower(stage, load)]
         stage.timeline.title("The end")
         status = stage.type("status", came=lambda found: f"{found['endpoints'][0]['config_name']} is in force")
@@ -82,23 +89,24 @@ def play(stage: Stage) -> tuple[list[Outcome], dict[str, Any], str]:
 def more_trees(stage: Stage, load: Load) -> Outcome:
     """Version 2, which is as good as version 1."""
     stage.timeline.title("Version 2: 150 trees")
-    edit(stage, "n_estimators: 100", "n_estimators: 150")
+    edit(stage.project / "headgate.yaml", "n_estimators: 100", "n_estimators: 150")
     return roll_out(stage, load, new_version(stage, train=True), "150 trees")
 
 
 def with_a_bug(stage: Stage, load: Load) -> Outcome:
-    """Version 3, which raises at flowers that no held-out row is like."""
-    stage.timeline.title("Version 3: code/inference.py says how large a flower is; it raises at very large ones")
-    (stage.project / "code").mkdir()
-    shutil.copy(HERE / "version3.py", stage.project / "code" / "inference.py")
-    edit(stage, "\nenvironments:", "\npackage: {code: code}\n\nenvironments:")
+    """Version 3, which raises at flowers larger than any that was measured."""
+    new = '("small", "medium", "large")[int(petal_length / 3)]'
+    stage.timeline.title(f"Version 3: its code has a bug: {new}")
+    edit(write_code(stage), '"small" if petal_length < 3 else "medium" if petal_length < 6 else "large"', new)
     return roll_out(stage, load, new_version(stage, train=False), "a bug")
 
 
 def slower(stage: Stage, load: Load) -> Outcome:
     """Version 4, which takes 30 ms longer."""
-    stage.timeline.title("Version 4: code/inference.py takes 30 ms longer for each answer")
-    shutil.copy(HERE / "version4.py", stage.project / "code" / "inference.py")
+    stage.timeline.title("Version 4: its code takes 30 ms longer")
+    code = write_code(stage)
+    edit(code, "from typing", "import time\nfrom typing")
+    edit(code, '    return "small"', '    time.sleep(0.03)\n    return "small"')
     return roll_out(stage, load, new_version(stage, train=False), "30 ms slower")
 
 
@@ -120,7 +128,7 @@ def roll_out(stage: Stage, load: Load, version: int, news: str) -> Outcome:
     """Roll a version out and follow it to its end."""
     load.telling = True
     stage.watch("rollout", "start", "--version", str(version), "--watch", limit=LIMIT)
-    load.next_second()
+    load.calm_down()
     load.telling = False
     return read(stage.run("rollout", "history", str(version - 1)), news)
 
@@ -130,13 +138,20 @@ def rows() -> list[object]:
     return [*(ROWS[i % len(ROWS)] for i in range(19)), LARGE]
 
 
-def edit(stage: Stage, old: str, new: str) -> None:
-    """Change headgate.yaml."""
-    file = stage.project / "headgate.yaml"
-    text = file.read_text()
+def write_code(stage: Stage) -> Path:
+    """Give the project its code as it was meant to be."""
+    path = stage.project / "code" / "inference.py"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes((HERE / "inference.py").read_bytes())
+    return path
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Change a file of the project."""
+    text = path.read_text()
     if old not in text:
-        raise Failed(f"headgate.yaml has no {json.dumps(old)}.")
-    file.write_text(text.replace(old, new))
+        raise Failed(f"{path.name} has no {json.dumps(old)}.")
+    path.write_text(text.replace(old, new))
 
 
 if __name__ == "__main__":

@@ -179,6 +179,13 @@ class Load:
             if not self._news.wait(20) or not self._sum["sent"]:
                 raise Failed("The clients do not send anything.")
 
+    def calm_down(self) -> None:
+        """Wait until the canary answers nothing any more, and that was told."""
+        for _ in range(5):
+            self.next_second()
+            if not self._share:
+                return
+
     def stop(self) -> dict[str, Any]:
         """End it; returns the sum."""
         self._process.send_signal(signal.SIGTERM)
@@ -199,7 +206,7 @@ class Load:
     def _tell(self, share: float, sent: int) -> None:
         steady, self._share = abs(share - self._share) < 0.15, share
         now, (at, told) = self._stage.timeline.seconds, self._told
-        news = abs(share - told) > 0.05 or (share < 0.02) != (told < 0.02) or (share > 0 and now - at > 5)
+        news = abs(share - told) > 0.05 or (share == 0) != (told == 0) or (share > 0 and now - at > 5)
         if not self.telling or not steady or not news:
             return
         self._told = now, share

@@ -51,10 +51,10 @@ def test_three_failures_of_three_at_a_tenth_are_enough_whatever_else_is_missing(
 
 
 def test_the_share_that_is_told_is_that_of_the_time_when_the_units_failed() -> None:
-    case = fold([window(Counts(90), Counts(10, failing=2))]).at_new_step()
-    case = case.after(window(Counts(50), Counts(50, failing=2)))
+    case = fold([window(Counts(90), Counts(10, failing=3))]).at_new_step()
+    case = case.after(window(Counts(50), Counts(50, failing=3)))
     said = judge(case, LIMITS, bake_over=False).why
-    assert said.startswith("4 of 4 failing units were the canary's, which saw 30 % of all units (e ")
+    assert said.startswith("6 of 6 failing units were the canary's, which saw 30 % of all units (e ")
 
 
 def test_a_failed_measurement_is_no_pass_and_no_failure() -> None:

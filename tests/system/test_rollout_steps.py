@@ -97,3 +97,29 @@ def test_a_runner_that_dies_at_each_write_of_a_rollout_takes_each_step_once(
     assert sent.failed == 0, sent.failures
     died = (dying.home.path / "died").read_text().splitlines()
     assert len(died) >= 2 * (len(run.entries) - 1) + 2 * LEAST_CALLS, died
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(("kind", "expected"), KINDS)
+def test_a_runner_that_dies_once_at_any_write_of_a_rollout_takes_each_step_once(
+    dying: RunningEngine, kind: str, expected: tuple[str, str], when: str
+) -> None:
+    repeated = Repeated(dying, kind)
+    with repeated.scene.load(rate=100) as total:
+        repeated.scene.warm()
+        undisturbed = repeated.play()
+        for number in range(1, MOST_WRITES):
+            armed(dying).write_text(f"{number} {when}")
+            run, left = repeated.play()
+            assert outcome(run) == expected, told(run)
+            assert taken(run) == taken(undisturbed[0]), (number, told(run))
+            assert left == undisturbed[1], number
+            if armed(dying).exists():
+                break
+        else:
+            pytest.fail(f"a rollout has more than {MOST_WRITES} writes?")
+        sent = total()
+    assert number > len(undisturbed[0].entries) + LEAST_CALLS
+    assert sent.failed == 0, sent.failures

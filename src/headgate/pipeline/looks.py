@@ -5,8 +5,8 @@ the case for good, and every CHECKPOINT_SECONDS the case goes into the log, from
 are judged too, on top of the case and afresh at each look: the judge may look as often as it likes, and a bad canary is
 not given the rest of the second.
 
-Where the clock was set back, what comes now counts in seconds that the clock has yet to reach again (closed seconds take
-nothing more). So a look asks for AHEAD_SECONDS that are still to come, too.
+Where the clock was set back, what comes now counts in seconds that the clock has yet to reach again (closed seconds
+take nothing more). So a look asks for AHEAD_SECONDS that are still to come, too.
 """
 
 import math

@@ -246,8 +246,9 @@ class Tick:
         terms = run.terms
         self._world.close(version=terms.version, last_good=terms.config_before)
         why = next((e.content["why"] for e in reversed(run.entries) if e.kind == "decision"), "")
+        said = f"Version {terms.version} has all traffic." if why else ""
         why = why or f"Version {terms.version} took all traffic at once, as it was asked to; nothing was compared."
-        self._append_end(Ending("promoted", "pass", why))
+        self._append_end(Ending("promoted", "pass", why), said)
         return None
 
     # ---- back

@@ -126,8 +126,8 @@ def test_a_gateway_that_is_away_says_so_and_finds_a_new_file(rig: Rig) -> None:
     call(rig.port)
     until(lambda: rig.gateway.attempts.stat().st_size > 0)
     rig.processes.kill("envoy")
+    rig.gateway.attempts.rename(rig.folder / "aside")
     with pytest.raises(Exception, match="does not answer"):
-        rig.gateway.attempts.rename(rig.folder / "aside")
         rig.gateway.reopen_attempts()
     rig.start()
     log = Log(rig)
