@@ -47,7 +47,7 @@ CLIENTS = 500
 RATE = 200.0
 
 _HOOKS = """
-import json, os, time
+import json, os, random, time
 
 def model_fn(model_dir):
     {load}
@@ -61,6 +61,7 @@ def predict_fn(row, model):
 """
 VERSIONS = {
     "good": ("return 1", "pass"),
+    "noisy": ("return 1", "time.sleep(random.expovariate(2000)); assert random.random() > 0.01, 'bad luck'"),
     "failing": ("return 1", "assert 'poison' not in row, 'this input was never tried'"),
     "broken": ("return 1", "raise RuntimeError('nothing works')"),
     "slow": ("return 1", "time.sleep(0.03)"),
