@@ -232,8 +232,9 @@ def rolled_out(line: CommandLine) -> None:
     document = yaml.safe_load(spec.read_text())
     canary = {"steps": ["50%"], "bake": "8s", "min_requests": 20}
     document["environments"]["production"]["rollout"] = [{"canary": canary}]
+    document["train"]["params"]["n_estimators"] = 30
     spec.write_text(yaml.safe_dump(document))
-    number = line.new_version(20)
+    number = line.new_version()
     line.run("rollout", "start", "--version", str(number))
     log = line.project / ".headgate" / "rollouts" / "production" / "1"
     until(lambda: (log / "000006.json").exists(), 40, "the canary is judged")
@@ -242,10 +243,13 @@ def rolled_out(line: CommandLine) -> None:
         began = time.monotonic()
         until(lambda: time.monotonic() - began > FULL_SECONDS, FULL_SECONDS + 5)
         assert [path for path in sorted(log.iterdir()) if path.suffix == ".json"] == before
+        freed = time.time()
     until(lambda: not line.run("rollout", "status")["open"], 60, "it ends")
     found = line.run("rollout", "status")
     assert found["outcome"] == "promoted", line.call("rollout", "history", "1").stdout
-    assert [path.name for path in sorted(log.iterdir())] == [f"{n + 1:06}.json" for n in range(len(list(log.iterdir())))]
+    entries = [json.loads(path.read_bytes()) for path in sorted(log.iterdir())]
+    assert [entry["number"] for entry in entries] == [*range(1, len(entries) + 1)]
+    assert all(entry["at"] > freed for entry in entries[len(before) :])
     assert f"{ENDPOINT}-v{number}" in line.answers()
 
 

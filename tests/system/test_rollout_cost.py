@@ -45,7 +45,6 @@ def test_a_runner_without_a_rollout_takes_nothing(own_engine: RunningEngine) -> 
     until(lambda: "started" in (own_engine.home.logs / "runner.log").read_text())
     took = spent({"runner": runner}, 4.0)
     maps = Path(f"/proc/{runner.pid}/maps").read_text()
-    print(f"idle: {100 * took['runner']:.2f} % of a core, {rss(runner):.0f} MB")
     assert took["runner"] < 0.02
     assert rss(runner) < 40
     assert "obstore" not in maps
@@ -58,13 +57,11 @@ def test_a_canary_is_judged_for_little_of_a_core(own_engine: RunningEngine) -> N
     processes = {name: service(own_engine, name) for name in ("runner", "engine")}
     with scene.load(rate=200) as total:
         scene.warm()
-        before = spent(processes, 3.0)
         rollout = scene.start(scene.version())
         scene.until(rollout, at_step(ANALYSIS))
         took = spent(processes, 12.0)
         run = scene.ended(rollout, 90)
         assert total().failed == 0
-    print(f"at 200 requests/s without a rollout: {before}; judged: {took}; runner {rss(processes['runner']):.0f} MB")
     assert outcome(run) == ("promoted", "pass")
     assert took["runner"] < 0.25
     assert took["engine"] < 0.25

@@ -1,12 +1,12 @@
 """The evidence of the step that is analysed, and what the judge says of it.
 
 Evidence comes by the second. A second that ended LAG_SECONDS ago does not change any more: its window is folded into
-the case for good, and now and then the case goes into the log, from where anybody goes on. Younger seconds
-are judged too, on top of the case and afresh at each look: the judge may look as often as it likes, and a bad canary is
-not given the rest of the second.
+the case for good, and now and then the case goes into the log, from where anybody goes on. Younger seconds are judged
+too, on top of the case and afresh at each look: the judge may look as often as it likes, and a bad canary is not given
+the rest of the second.
 
-Where the clock was set back, what comes now counts in seconds that the clock has yet to reach again (closed seconds take
-nothing more). So a look asks for AHEAD_SECONDS that are still to come, too.
+Where the clock was set back, what comes now counts in seconds that the clock has yet to reach again, for closed seconds
+take nothing more. So a look asks for AHEAD_SECONDS that are still to come, too.
 """
 
 import math
@@ -59,9 +59,7 @@ def look(world: World, run: Run, step: Analyse, now: float, settled: Analysis | 
     return Look(analysis, whole, judgement, numbers(case, judgement), due)
 
 
-def _gathered(
-    world: World, run: Run, before: Analysis, now: float, limits: Limits
-) -> tuple[Analysis, Case, int, bool]:
+def _gathered(world: World, run: Run, before: Analysis, now: float, limits: Limits) -> tuple[Analysis, Case, int, bool]:
     """The analysis with everything that is settled; the case with everything there is, and up to which second that is;
     whether to write it down."""
     present, settled_to = math.floor(now) + 1, max(before.through, math.floor(now) - LAG_SECONDS)
