@@ -91,12 +91,16 @@ def test_a_canary_that_fails_while_the_clock_stands_is_found_at_once(tmp_path: P
 
 
 def test_evidence_is_not_counted_twice_when_a_step_begins_while_the_clock_stands(tmp_path: Path) -> None:
-    """A version within its tolerance: counted twice, its first failures would cost it the promotion."""
-    for number, at in enumerate((18.0, 19.5, 20.6)):
-        world, run = played(tmp_path / str(number), Traffic(canary_fails=0.01, stable_fails=0.01), at)
+    """Set back between the verdict on one step and the beginning of the next."""
+    even = Traffic(canary_fails=0.02, stable_fails=0.02)
+    run = Simulation(tmp_path / "plain", SimulatedWorld(QUICK, even)).until()
+    verdict = next(entry.at for entry in run.entries if entry.kind == "decision")
+    for number, after in enumerate((0.02, 0.2, 0.35)):
+        world, run = played(tmp_path / str(number), even, verdict - BEGAN + after)
         last = [entry for entry in run.entries if entry.kind == "decision"][-1].content["numbers"]
         failing = sum(second[2] + second[3] for second in world._drawn.values())
         assert last["canary_failing"] + last["stable_failing"] <= failing
+        assert last["canary_seen"] / (last["canary_seen"] + last["stable_seen"]) > 0.4
         assert run.ended is not None
         assert run.ended.outcome == "promoted"
 
