@@ -102,8 +102,7 @@ class DyingRunner(runner.Runner):
 
 def keep_forking(home: Home, ready: Connection) -> None:
     """Have a runner as a child until one ends by itself, which it does on SIGTERM."""
-    for client in (ready.control, ready.metrics, ready.runtime):
-        logging.debug("ready: %s", client)  # made now, so that no child has to
+    ready.make_clients()
     while True:
         pid = os.fork()
         if pid == 0:
