@@ -19,9 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import headgate.pipeline.hosted
-import headgate.pipeline.rollouts
-import headgate.pipeline.tick
 from headgate.core.digest import digest_json
 from headgate.data.store import Store
 from headgate.engine.home import Home
@@ -105,7 +102,7 @@ class DyingRunner(runner.Runner):
 
 def keep_forking(home: Home, ready: Connection) -> None:
     """Have a runner as a child until one ends by itself, which it does on SIGTERM."""
-    assert (ready.control, ready.metrics, ready.runtime)
+    ready.make_clients()
     while True:
         pid = os.fork()
         if pid == 0:

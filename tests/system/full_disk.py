@@ -10,12 +10,14 @@ import json
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from botocore.exceptions import ClientError
 
 from tests.serving.models import write_archive, write_code
@@ -26,6 +28,7 @@ ENDPOINT = "iris-production"
 SPACE = "24m"
 ROOM_BYTES = 400_000
 NO_ANSWER, FORBIDDEN = 4, 5
+FULL_SECONDS = 12.0
 
 
 @contextmanager
@@ -223,8 +226,36 @@ def chatty(line: CommandLine) -> None:
     assert engine.invoke("chatty")[0] == {"said": True}
 
 
+def rolled_out(line: CommandLine) -> None:
+    """A rollout whose log cannot be written waits; with space it goes on where it was, and is promoted."""
+    spec = line.project / "headgate.yaml"
+    document = yaml.safe_load(spec.read_text())
+    canary = {"steps": ["50%"], "bake": "8s", "min_requests": 20}
+    document["environments"]["production"]["rollout"] = [{"canary": canary}]
+    document["train"]["params"]["n_estimators"] = 30
+    spec.write_text(yaml.safe_dump(document))
+    number = line.new_version()
+    line.run("rollout", "start", "--version", str(number))
+    log = line.project / ".headgate" / "rollouts" / "production" / "1"
+    until(lambda: (log / "000006.json").exists(), 40, "the canary is judged")
+    with full(line):
+        before = sorted(log.iterdir())
+        began = time.monotonic()
+        until(lambda: time.monotonic() - began > FULL_SECONDS, FULL_SECONDS + 5)
+        assert [path for path in sorted(log.iterdir()) if path.suffix == ".json"] == before
+        freed = time.time()
+    until(lambda: not line.run("rollout", "status")["open"], 60, "it ends")
+    found = line.run("rollout", "status")
+    assert found["outcome"] == "promoted", line.call("rollout", "history", "1").stdout
+    entries = [json.loads(path.read_bytes()) for path in sorted(log.iterdir())]
+    assert [entry["number"] for entry in entries] == [*range(1, len(entries) + 1)]
+    assert all(entry["at"] > freed for entry in entries[len(before) :])
+    assert f"{ENDPOINT}-v{number}" in line.answers()
+
+
 SCENARIOS = {
     "delivery": (delivery, unpacking, stopped),
+    "rollout": (rolled_out,),
     "engine": (not_remembered, not_carried_out, chatty),
 }
 

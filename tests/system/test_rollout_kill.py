@@ -98,7 +98,8 @@ def test_a_good_version_is_promoted_whatever_is_killed(engine: RunningEngine, na
 
 
 @pytest.mark.parametrize(
-    "name", ["gateway", "runner", *(pytest.param(n, marks=pytest.mark.proof) for n in ("engine", "supervisor", "stable"))]
+    "name",
+    ["gateway", "runner", *(pytest.param(n, marks=pytest.mark.proof) for n in ("engine", "supervisor", "stable"))],
 )
 def test_a_failing_version_goes_back_whatever_is_killed(engine: RunningEngine, name: str) -> None:
     scene = Scene(engine, f"bad-{name}", bake="60s")

@@ -117,7 +117,7 @@ def test_of_two_clones_of_a_project_one_rolls_out(own_engine: RunningEngine) -> 
     with scene.load() as total:
         early = terms(other, number)
         rollout = scene.start(number)
-        scene.until(rollout, lambda run: "headgate:rollout" in scene.tags())
+        until(lambda: "headgate:rollout" in scene.tags(), what="the first has claimed the endpoint")
         with pytest.raises(Refused, match="is under way on cloned-production, started from another folder"):
             terms(other, number)
         late = launch(own_engine.home, other.project.store, early, by="tester")  # it looked before the first claimed

@@ -64,6 +64,11 @@ class Connection:
         """The CloudWatch client."""
         return cast("CloudWatchClient", self._client("cloudwatch", self.control_url, CONTROL_READ_SECONDS, attempts=3))
 
+    def make_clients(self) -> None:
+        """Make all clients now. They may be shared between threads; making them may not."""
+        for client in (self.control, self.metrics, self.runtime):
+            client.meta.config  # noqa: B018
+
     @cached_property
     def _session(self) -> "Session":
         from botocore.session import Session

@@ -1,12 +1,12 @@
 """The evidence of the step that is analysed, and what the judge says of it.
 
 Evidence comes by the second. A second that ended LAG_SECONDS ago does not change any more: its window is folded into
-the case for good, and every CHECKPOINT_SECONDS the case goes into the log, from where anybody goes on. Younger seconds
-are judged too, on top of the case and afresh at each look: the judge may look as often as it likes, and a bad canary is
-not given the rest of the second.
+the case for good, and now and then the case goes into the log, from where anybody goes on. Younger seconds are judged
+too, on top of the case and afresh at each look: the judge may look as often as it likes, and a bad canary is not given
+the rest of the second.
 
-Where the clock was set back, what comes now counts in seconds that the clock has yet to reach again (closed seconds
-take nothing more). So a look asks for AHEAD_SECONDS that are still to come, too.
+Where the clock was set back, what comes now counts in seconds that the clock has yet to reach again, for closed seconds
+take nothing more. So a look asks for AHEAD_SECONDS that are still to come, too.
 """
 
 import math
@@ -23,9 +23,8 @@ from headgate.rollout.plan import Analyse
 
 LAG_SECONDS = 3
 AHEAD_SECONDS = 60
-CHECKPOINT_SECONDS = 10
-LONG_AFTER = 600
-"""After so many seconds a step is checkpointed a third as often: a bake may last for days."""
+CHECKPOINT_SECONDS, MOST_SECONDS = 10, 300
+"""A case goes into the log so often at first, and ever more seldom later: a bake may last for weeks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +40,16 @@ class Look:
     """Whether it is time for a checkpoint."""
 
 
-def look(world: World, run: Run, step: Analyse, now: float) -> Look:
-    """Take a look. A measurement that fails is the judgement `error`, never an exception."""
+def look(world: World, run: Run, step: Analyse, now: float, settled: Analysis | None = None) -> Look:
+    """Take a look. A measurement that fails is the judgement `error`, never an exception.
+
+    `settled`: the analysis of the last look, which spares reading again what came since the last checkpoint.
+    """
     assert run.analysis is not None
     limits = Limits(min_requests=step.min_requests)
     over = now >= run.analysis.step_began + step.bake
     try:
-        analysis, case, through, due = _gathered(world, run, run.analysis, now, limits)
+        analysis, case, through, due = _gathered(world, run, settled or run.analysis, now, limits)
         failed = ""
     except HeadgateError as error:
         analysis, case, due = run.analysis, read_case(run.analysis.case), False
@@ -67,8 +69,9 @@ def _gathered(world: World, run: Run, before: Analysis, now: float, limits: Limi
     windows = world.windows(before, run.thresholds, start=before.through, end=present + AHEAD_SECONDS)
     through = max([present, before.through, *(math.floor(window.start) + 1 for window in windows)])
     case = fold((window for window in windows if window.start < settled_to), case)
-    every = CHECKPOINT_SECONDS * (1 if settled_to - before.step_began < LONG_AFTER else 3)
-    due = settled_to - before.through >= every
+    assert run.analysis is not None
+    every = min(MOST_SECONDS, max(CHECKPOINT_SECONDS, (settled_to - before.step_began) / 60))
+    due = settled_to - run.analysis.through >= every
     tail_from = before.tail_from
     if due:
         tail = world.tail(start=tail_from, end=settled_to)

@@ -23,7 +23,7 @@ from headgate.hosting.canary import TAG_GENERATION, canary_percent
 from headgate.hosting.deployment import TAG_ROLLOUT
 from headgate.pipeline.looks import Look, look
 from headgate.pipeline.rollouts import Rollout
-from headgate.pipeline.run import Ending, Run, sentence
+from headgate.pipeline.run import Analysis, Ending, Run, sentence
 from headgate.pipeline.world import World
 from headgate.rollout.plan import Analyse, Approve, Promote, Shift, Start
 
@@ -50,6 +50,7 @@ class Tick:
         self._clock = clock
         self._failing_since: float | None = None
         self._silent_since: float | None = None
+        self._settled: Analysis | None = None
 
     def __call__(self) -> float | None:
         """One tick. Returns the seconds until the next, or None when the rollout has ended.
@@ -183,7 +184,8 @@ class Tick:
         if run.judged:
             return self._done(run, "the canary may go on")
         assert run.analysis is not None
-        found = look(self._world, run, step, now)
+        found = look(self._world, run, step, now, self._settled_in(run.analysis))
+        self._settled = found.analysis
         verdict, why = found.judgement.verdict, found.judgement.why
         if verdict == "fail":
             return self._decide(run, "fail", "roll back", why, found.numbers)
@@ -202,6 +204,12 @@ class Tick:
         if not run.asked and now >= run.analysis.step_began + step.bake + step.wait:
             self._decide(run, "inconclusive", "ask", why, found.numbers)
         return LOOK_SECONDS
+
+    def _settled_in(self, logged: Analysis) -> Analysis | None:
+        """What the last look found settled, where that was in this step and after this checkpoint."""
+        found = self._settled
+        same = found is not None and found.step_began == logged.step_began and found.tail_from == logged.tail_from
+        return found if same and found is not None and found.through >= logged.through else None
 
     def _go_on(self, run: Run, verdict: str, why: str, found: Look) -> float:
         return self._decide(run, verdict, "go on", why, found.numbers, analysis=asdict(found.whole))

@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from headgate.hosting.session import Connection
     from headgate.pipeline.rollouts import Rollout
     from headgate.pipeline.terms import Terms
-    from headgate.pipeline.tick import Tick
 
 log = logging.getLogger("headgate.runner")
 
@@ -37,6 +37,7 @@ IDLE_SECONDS = 0.25
 AWAY_SECONDS = 0.5
 """How long it waits for an engine that does not answer."""
 DAMAGED_SECONDS = 10.0
+STOP_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,25 +87,52 @@ def notices(home: Home) -> list[Notice]:
 
 
 class Runner:
-    """Takes the open rollouts of a home on, in turn."""
+    """Takes the open rollouts of a home on, each in a thread: one that waits for an answer keeps no other waiting."""
 
     def __init__(self, home: Home, connection: "Connection") -> None:
         self._home = home
         self._connection = connection
-        self._ticks: dict[Path, Tick] = {}
-        self._due: dict[Path, float] = {}
+        self._threads: dict[Path, threading.Thread] = {}
+        self._stopping = threading.Event()
 
     def turn(self) -> float:
-        """Tick whatever is due. Returns the seconds until something is."""
-        now = time.monotonic()
-        open_now = notices(self._home)
-        for gone in self._due.keys() - {notice.path for notice in open_now}:
-            del self._due[gone]
-            self._ticks.pop(gone, None)
-        for notice in open_now:
-            if self._due.get(notice.path, 0.0) <= now:
-                self._due[notice.path] = time.monotonic() + self._tick(notice)
-        return max(0.0, min([IDLE_SECONDS, *(due - time.monotonic() for due in self._due.values())]))
+        """See to it that every open rollout is taken on. Returns the seconds until the next look."""
+        open_now = {notice.path: notice for notice in notices(self._home)}
+        if open_now and not self._threads:
+            self._connection.make_clients()
+        alive = {path: thread for path, thread in self._threads.items() if thread.is_alive()}
+        for path in open_now.keys() - alive.keys():
+            alive[path] = threading.Thread(target=self._take_on, args=(open_now[path],), daemon=True)
+            alive[path].start()
+        self._threads = alive
+        return IDLE_SECONDS
+
+    def stop(self) -> None:
+        """Let the ticks that are under way end; the logs do not mind those that take too long for it."""
+        self._stopping.set()
+        deadline = time.monotonic() + STOP_SECONDS
+        for thread in self._threads.values():
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _take_on(self, notice: Notice) -> None:
+        tick: Callable[[], float | None] | None = None
+        while notice.path.exists():
+            try:
+                tick = tick or self.open(notice)
+                pause = tick() if tick is not None else IDLE_SECONDS
+            except Unavailable as error:
+                log.warning("%s %d: %s", notice.environment, notice.number, error.message)
+                pause = AWAY_SECONDS
+            except HeadgateError as error:
+                log.error("%s %d: %s %s", notice.environment, notice.number, error.message, error.hint)
+                pause = DAMAGED_SECONDS
+            except Exception:
+                log.exception("%s %d: a tick failed; it is repeated", notice.environment, notice.number)
+                pause = DAMAGED_SECONDS
+            if pause is None:
+                notice.path.unlink(missing_ok=True)
+            elif self._stopping.wait(pause):
+                return
 
     def open_store(self, folder: Path) -> "Store":
         """Where a rollout's log is read and written."""
@@ -112,30 +140,7 @@ class Runner:
 
         return Store(folder)
 
-    def _tick(self, notice: Notice) -> float:
-        try:
-            tick = self._ticks.get(notice.path)
-            if tick is None:
-                tick = self._opened(notice)
-                if tick is None:
-                    return IDLE_SECONDS
-                self._ticks[notice.path] = tick
-            pause = tick()
-        except Unavailable as error:
-            log.warning("%s %d: %s", notice.environment, notice.number, error.message)
-            return AWAY_SECONDS
-        except HeadgateError as error:
-            log.error("%s %d: %s %s", notice.environment, notice.number, error.message, error.hint)
-            return DAMAGED_SECONDS
-        except Exception:
-            log.exception("%s %d: a tick failed; it is repeated", notice.environment, notice.number)
-            return DAMAGED_SECONDS
-        if pause is None:
-            notice.path.unlink(missing_ok=True)
-            return IDLE_SECONDS
-        return pause
-
-    def _opened(self, notice: Notice) -> "Tick | None":
+    def open(self, notice: Notice) -> "Callable[[], float | None] | None":
         """What takes this rollout on; None, and no notice any more, where it was never started."""
         from headgate.pipeline.hosted import HostedWorld
         from headgate.pipeline.rollouts import Rollouts
@@ -181,6 +186,7 @@ def main(home: Home, make: "Callable[[Home, Connection], Runner]" = Runner) -> N
         log.info("runner %d: started", os.getpid())
         while not select.select([alarm], [], [], runner.turn())[0]:
             pass
+        runner.stop()
     log.info("runner %d: stopped", os.getpid())
 
 
