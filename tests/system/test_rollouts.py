@@ -8,7 +8,7 @@ import pytest
 
 from headgate.pipeline.run import Run
 from headgate.pipeline.story import why
-from tests.system.engine import RunningEngine
+from tests.system.engine import RunningEngine, until
 from tests.system.rollouts import ROWS, Scene, engine_alone, entries, outcome, sufficient, told
 
 pytestmark = pytest.mark.slow
@@ -33,8 +33,12 @@ def scene(ours: RunningEngine) -> Iterator[Scene]:
         yield scene
         found = total()
     assert found.failed == 0, found.failures[:3]
-    answered = Counter(attempt.answered_by for attempt in scene.attempts() if attempt.status == 200)
-    assert found.variants == answered, "the gateway's log and the callers tell of different answers"
+    until(lambda: answered(scene) == found.variants, 2.0, "the gateway's log tells of the answers that callers had")
+
+
+def answered(scene: Scene) -> Counter[str]:
+    """Who answered how many requests, by the gateway's log, which is written a moment later."""
+    return Counter(attempt.answered_by for attempt in scene.attempts() if attempt.status == 200)
 
 
 def went_back(scene: Scene, kind: str) -> Run:
