@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 from headgate.core.digest import sha256_file
@@ -103,7 +104,7 @@ class Scene:
         """As it stands in headgate.yaml now."""
         return load(self.folder)
 
-    @property
+    @cached_property
     def connection(self) -> Connection:
         """The engine's API."""
         file = self.engine.home.read()
@@ -127,7 +128,7 @@ class Scene:
             digest=sha256_file(archive),
             image=SERVING_IMAGE,
             model_data_url=url,
-            environment={},
+            environment={"HEADGATE_DRAIN_SECONDS": "2"},
             metadata={},
         )
         if approved:
@@ -258,8 +259,8 @@ def sufficient(attempts: list[Attempt], began: float) -> float | None:
         if attempt.failed and unit not in failing:
             failing.add(unit)
             counts[attempt.variant][1] += 1
-            if case.after(_window(second, counts)).errors.e >= Limits().line:
-                return attempt.ended
+        if failing and case.after(_window(second, counts)).errors.e >= Limits().line:
+            return attempt.ended
     return None
 
 
