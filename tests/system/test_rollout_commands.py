@@ -108,7 +108,9 @@ def test_a_dry_run_tells_the_plan_and_starts_nothing(scene: Scene) -> None:
     scene.say(bake="2s", min_requests=5_000, steps=["1%"])
     found = document(scene, "rollout", "start", "--dry-run")
     assert found["dry_run"]
-    assert re.match(r"At [\d.]+ requests/s a 1 % canary sees \d requests? in a 2 s bake; 5,000 are needed", found["advice"][0])
+    assert re.match(
+        r"At [\d.]+ requests/s a 1 % canary sees \d requests? in a 2 s bake; 5,000 are needed", found["advice"][0]
+    )
     assert scene.rollouts.numbers() == before
     assert scene.open_tags() == {}
 
@@ -217,7 +219,9 @@ def test_history_has_every_rollout_and_every_entry(scene: Scene) -> None:
     assert any("ada said abort: one more" in line for line in lines)
     found = document(scene, "rollout", "history", str(run.terms.number))
     assert [entry["kind"] for entry in found["entries"]] == [entry.kind for entry in run.entries]
-    assert document(scene, "rollout", "why", str(run.terms.number))["why"] == "Aborted: ada aborted the rollout: one more."
+    assert (
+        document(scene, "rollout", "why", str(run.terms.number))["why"] == "Aborted: ada aborted the rollout: one more."
+    )
     assert "production has no rollout 999." in fails(scene, 3, "rollout", "why", "999")
 
 
