@@ -23,8 +23,8 @@ setup: .venv/ready  ## make .venv with everything that is pinned in requirements
 	@.venv/awscli/bin/pip install -qq --disable-pip-version-check --require-hashes -r requirements/awscli.txt
 	@touch .venv/ready
 
-demo: setup  ## train two versions of iris, deploy, and move between them under load
-	@$(BIN)/python demo/first_light.py
+demo: setup  ## four versions of iris under load: one promoted, two rolled back by themselves
+	@$(BIN)/python demo/rollouts.py
 
 test: setup  ## everything but the proofs (at most 15 minutes on two cores)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not proof"
@@ -46,13 +46,15 @@ fmt: setup  ## format and mend what can be mended
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: setup  ## time the command line and the gateway; tables here, figures into benchmarks/results
+bench: setup  ## time the command line and the gateway, simulate rollouts; figures into benchmarks/results
 	@$(BIN)/python -m benchmarks.startup
 	@$(BIN)/python -m benchmarks.gateway
+	@$(BIN)/python -m benchmarks.rollouts
 
-docs: setup  ## write the references in docs/ again, from the code
+docs: setup  ## write references and figures in docs/ again, from the code and the results
 	@$(BIN)/python -m headgate.spec.reference docs
 	@$(BIN)/python -m headgate.cli.reference docs
+	@$(BIN)/python -m benchmarks.rollouts --docs
 
 pins:  ## compile requirements/ again; `make pins UV_FLAGS=--upgrade` takes what is new
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \

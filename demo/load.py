@@ -1,10 +1,14 @@
-"""Steady traffic from a process of its own: sticky clients that post the same rows again and again.
+"""Steady traffic from a process of its own: sticky clients, each of which posts all rows in turn, again and again.
+
+Clients begin at different rows, so that at any time each row makes up the same share of the traffic: of twenty rows,
+one that is unlike the others is one request in twenty, and sooner or later comes from everybody.
 
     python demo/load.py URL --clients 50 --rate 200 --rows rows.json [--seconds 60]
 
-Each client keeps a connection and sends its name as `x-user-id`. Every second a JSON line goes to standard output:
-{"second": 3, "sent": 200, "failed": 0, "variants": {"stable": 180, "canary": 20}}; the last line, after SIGTERM or
-when the time is over, is the sum, with the failures: when each was sent and when it failed, in epoch seconds.
+A client sends its name as `x-user-id`; a few workers with a connection each speak for all of them. Every second a JSON
+line goes to standard output: {"second": 3, "sent": 200, "failed": 0, "variants": {"stable": 180, "canary": 20}}; the
+last line, after SIGTERM or when the time is over, is the sum, with the failures: when each was sent and when it failed,
+in epoch seconds, and with what.
 """
 
 import argparse
@@ -39,11 +43,13 @@ class Load:
     def work(self, worker: int) -> None:
         """Send as one of the workers until told to stop. Behind its pace, a worker does not catch up."""
         connection = self._connection()
+        visits: Counter[int] = Counter()
         turn = 0
         due = time.monotonic()
         while not self.stop.is_set():
             client = (worker + turn * WORKERS) % self._clients
-            body = self._rows[turn % len(self._rows)]
+            body = self._rows[(client + visits[client]) % len(self._rows)]
+            visits[client] += 1
             if not self._send(connection, client, body):
                 connection.close()
                 connection = self._connection()
@@ -68,20 +74,21 @@ class Load:
             answer = connection.getresponse()
             said = answer.read()
         except (OSError, http.client.HTTPException) as error:
-            self._note(sent, None, repr(error))
+            self._note(sent, None, None, repr(error))
             return False
         variant = answer.getheader("x-amzn-invoked-production-variant")
-        self._note(sent, variant, "" if answer.status == 200 else said.decode())
+        self._note(sent, variant, answer.status, "" if answer.status == 200 else said.decode())
         return True
 
-    def _note(self, sent: float, variant: str | None, failure: str) -> None:
+    def _note(self, sent: float, variant: str | None, status: int | None, failure: str) -> None:
         with self._lock:
             self._sent += 1
             self._variants[variant or "none"] += 1
             if failure:
                 self._failed += 1
                 if len(self.failures) < FAILURES_KEPT:
-                    self.failures.append({"sent": sent, "failed": time.time(), "said": failure[:500]})
+                    who = {"status": status, "variant": variant}
+                    self.failures.append({"sent": sent, "failed": time.time(), **who, "said": failure[:500]})
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """Every command of the README works, typed one after the other by a newcomer."""
 
+import json
 import os
 import re
 import subprocess
@@ -22,6 +23,7 @@ def blocks(*, setup: bool) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_tour_works_as_it_is_written(short_folder: Path) -> None:
+    (short_folder / "demo").symlink_to(ROOT / "demo")  # the tour is made in the checkout
     script = "set -eu\n" + "\n".join(blocks(setup=False))
     commands = ROOT / ".venv" / "awscli" / "bin"
     if not (commands / "aws").exists():
@@ -43,6 +45,10 @@ def test_the_tour_works_as_it_is_written(short_folder: Path) -> None:
         subprocess.run([sys.executable, "-m", "headgate", "down", "--all"], env=environment, check=False)
     assert '"label":"setosa"' in done.stdout, said
     assert '"label":"virginica"' in (short_folder / "flowers" / "answer.json").read_text()
+    assert "Promoted: The bake is over" in done.stdout, said
+    load = json.loads((short_folder / "flowers" / "load.log").read_text().splitlines()[-1])
+    assert load["failed"] == 0, load
+    assert load["variants"]["canary"] > 300
     assert "Traceback" not in said
 
 

@@ -8,11 +8,14 @@ import time
 import click
 import pytest
 
+from headgate.cli import rollout
 from headgate.cli.app import SECTIONS, app
 from headgate.cli.command import Command
 from tests.cli.conftest import Run
 
-NAMES = [name for commands in SECTIONS.values() for name in commands]
+NAMES = [name for commands in SECTIONS.values() for name in commands if name != "rollout"]
+ALL = {name: summary for commands in SECTIONS.values() for name, summary in commands.items() if name != "rollout"}
+ALL |= {f"rollout {name}": summary for name, summary in rollout.COMMANDS.items()}
 HEAVY = {"pydantic", "boto3", "botocore", "xgboost", "sklearn", "rich", "yaml", "numpy", "onnxruntime", "obstore"}
 
 
@@ -37,15 +40,15 @@ def test_help_is_fast(headgate: Run) -> None:
     assert min(took) < 0.5  # 0.08 s on an idle machine; a single heavy import would already cost more than this
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_every_command_explains_itself(name: str) -> None:
-    command = app.get_command(click.Context(app), name)
+    group, _, inner = name.rpartition(" ")
+    command = (rollout.command if group else app).get_command(click.Context(app), inner)
     assert isinstance(command, Command)
     assert command.name is not None
     context = click.Context(command, info_name=f"headgate {name}", help_option_names=["-h", "--help"])
     text = command.get_help(context)
-    summary = next(commands[name] for commands in SECTIONS.values() if name in commands)
-    assert summary in text
+    assert ALL[name] in text
     assert f"headgate {name}" in command.example
     assert "--json" in text
     for param in command.params:
@@ -58,6 +61,7 @@ def test_every_command_explains_itself(name: str) -> None:
     [
         (["deployy"], "No such command 'deployy'. Did you mean 'deploy'?"),
         (["xyzzy"], "No such command 'xyzzy'."),
+        (["rollout", "wach"], "No such command 'wach'. Did you mean 'watch'?"),
         (["status", "--jsn"], "Did you mean '--json'?"),
         (["env", "--shell", "cmd"], "Invalid value for '--shell'"),
     ],

@@ -205,7 +205,7 @@ def test_a_person_rejects_and_it_goes_back(simulation: Simulation) -> None:
     run = simulation.until()
     assert run.ended is not None
     assert (run.ended.outcome, run.ended.verdict) == ("rejected", "fail")
-    assert why(run) == "Rejected: grace rejected version 2: wrong data"
+    assert why(run) == "Rejected: grace rejected version 2: wrong data."
     assert "decide Rejected" in simulation.world.calls
     assert simulation.world.config == STABLE
 
@@ -227,7 +227,7 @@ def test_aborted_at_each_entry_it_ends_where_it_began(tmp_path: Path, entries: i
     run = simulation.until()
     assert run.ended is not None
     assert (run.ended.outcome, run.ended.verdict) == ("aborted", "inconclusive")
-    assert why(run) == "Aborted: grace aborted the rollout: enough"
+    assert why(run) == "Aborted: grace aborted the rollout: enough."
     assert simulation.world.config == STABLE
     assert "headgate:rollout" not in simulation.world.told
     with pytest.raises(Refused, match="has ended"):

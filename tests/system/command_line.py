@@ -113,12 +113,13 @@ class CommandLine:
     def everything(self) -> dict[str, Any]:
         """All that a command could have changed: every file of project and home by content, every row of the engine.
 
-        Logs and records of processes change by themselves, and the database's files stand for their rows.
+        Logs, records of processes and evidence change by themselves, and the database's files stand for their rows.
         """
+        by_itself = ("engine.db", "evidence.db", "attempts.jsonl")
         found: dict[str, Any] = {}
         for path in sorted([*self.project.rglob("*"), *self.home.path.rglob("*")]):
             own = path.relative_to(self.folder)
-            passing = own.parts[:2] in (("home", "logs"), ("home", "processes")) or own.name.startswith("engine.db")
+            passing = own.parts[:2] in (("home", "logs"), ("home", "processes")) or own.name.startswith(by_itself)
             if path.is_file() and not passing:
                 found[str(own)] = hashlib.sha256(path.read_bytes()).hexdigest()
         if self.home.database.exists():

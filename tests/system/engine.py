@@ -46,7 +46,7 @@ def free_port() -> int:
 
 @dataclass
 class Sum:
-    """What a load sent. `failures`: when each was sent and when it failed, in epoch seconds, and the text."""
+    """What a load sent. `failures`: when each was sent and when it failed, in epoch seconds, and with what."""
 
     sent: int
     failed: int

@@ -5,15 +5,19 @@ they start their rollouts the way the command line does, and the engine's own ru
 """
 
 import json
+import math
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from headgate.core.digest import sha256_file
+from headgate.core.evidence import Counts, Window
 from headgate.core.manifest import SERVING_IMAGE
 from headgate.core.progress import silent
 from headgate.engine.evidence.attempts import Attempt, read_attempt
@@ -26,6 +30,7 @@ from headgate.pipeline.rollouts import Rollout, Rollouts
 from headgate.pipeline.run import Run
 from headgate.pipeline.start import place_of, rollback_terms, rollout_terms, rollouts_of
 from headgate.pipeline.story import line
+from headgate.rollout.judge import Case, Limits
 from headgate.spec import Project, load
 from headgate.wiring import local
 from headgate.wiring.runner import launch
@@ -34,8 +39,6 @@ from tests.system.engine import ROOT, RunningEngine, Sum, until
 
 ENVIRONMENT = "production"
 PERSON = "tester"
-IDLE_TAGS = {"headgate:project", "headgate:environment", "headgate:version"}
-"""The tags of an endpoint on which no rollout is open and never was one."""
 
 ROWS: list[object] = [{"x": 1.0, "y": 2.0}] * 6 + [{"x": 1.0, "y": 2.0, "poison": 1}]
 """What clients send in turn. Every one of them sends the poison now and then: 7 and the number of clients have no
@@ -63,6 +66,7 @@ VERSIONS = {
     "slow": ("return 1", "time.sleep(0.03)"),
     "hanging": ("return 1", "time.sleep(600)"),
     "dead": ("return 1", "os._exit(3)"),
+    "late": ("time.sleep(2)\n    return 1", "pass"),
     "stillborn": ("raise RuntimeError('no licence file')", "pass"),
 }
 """What the hooks of each kind of version do on loading and on each row. `linear` is one more kind: ONNX, no hooks."""
@@ -192,6 +196,11 @@ class Scene:
         found = (read_attempt(line) for line in lines)
         return [attempt for attempt in found if attempt is not None and attempt.endpoint == self.endpoint]
 
+    def open_tags(self) -> dict[str, str]:
+        """Those of its tags that an endpoint has only while a rollout is open."""
+        only = ("headgate:rollout", "headgate:fallback", "headgate:try-seconds")
+        return {name: value for name, value in self.tags().items() if name in only}
+
     @contextmanager
     def load(
         self, *, rate: float = RATE, clients: int = CLIENTS, rows: list[object] | None = None
@@ -201,8 +210,14 @@ class Scene:
             yield total
 
     def warm(self, requests: int = 320) -> None:
-        """Wait until the stable variant has answered enough requests to tell slow from normal."""
-        until(lambda: len(self.attempts()) >= requests, 20, "a baseline")
+        """Wait until the stable variant has answered enough requests on its present config to know its latency."""
+        began = self.engine.settled(self.endpoint)["LastModifiedTime"].timestamp() + 1.0
+        settled = time.time()
+        until(
+            lambda: time.time() > settled + 0.5 and sum(began < a.ended for a in self.attempts()) >= requests,
+            20,
+            "a baseline",
+        )
 
     # ---- the command line
 
@@ -218,6 +233,51 @@ class Scene:
         """The environment of commands: this engine's home, this checkout."""
         path = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
         return {**os.environ, "HEADGATE_HOME": str(self.engine.home.path), "PYTHONPATH": path}
+
+
+def sufficient(attempts: list[Attempt], began: float) -> float | None:
+    """When the judge could first have known that the canary fails, had it seen each attempt as it ended.
+
+    Of the first step, which began to count at `began`. The windows are those of the judge: whole seconds, and the
+    running one as far as it has come.
+    """
+    case, second = Case(), math.floor(began)
+    seen: set[tuple[object, str]] = set()
+    failing: set[object] = set()
+    counts = {"stable": [0, 0], "canary": [0, 0]}
+    for attempt in sorted(attempts, key=lambda a: a.ended):
+        if attempt.ended < began or not attempt.randomised:
+            continue
+        if math.floor(attempt.ended) > second:
+            case, second = case.after(_window(second, counts)), math.floor(attempt.ended)
+            counts = {"stable": [0, 0], "canary": [0, 0]}
+        unit = attempt.client or attempt.request
+        counts[attempt.variant][0] += (unit, attempt.variant) not in seen
+        seen.add((unit, attempt.variant))
+        if attempt.failed and unit not in failing:
+            failing.add(unit)
+            counts[attempt.variant][1] += 1
+            if case.after(_window(second, counts)).errors.e >= Limits().line:
+                return attempt.ended
+    return None
+
+
+def _window(second: int, counts: dict[str, list[int]]) -> Window:
+    stable, canary = (Counts(*counts[variant], (0, 0, 0), 0) for variant in ("stable", "canary"))
+    return Window(float(second), 1.0, stable, canary)
+
+
+@contextmanager
+def engine_alone() -> Iterator[RunningEngine]:
+    """An engine of one's own while the block runs."""
+    folder = Path(tempfile.mkdtemp(prefix="hg", dir="/tmp"))
+    engine = RunningEngine(folder / "home")
+    engine.start()
+    try:
+        yield engine
+    finally:
+        engine.stop()
+        shutil.rmtree(folder)
 
 
 def _write_hooks(path: Path, load: str, answer: str) -> None:

@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ARN = "arn:aws:sagemaker:us-east-1:000000000000"
 ROLE = "arn:aws:iam::000000000000:role/headgate"
+STATS = ("Sum", "Average", "SampleCount", "p99")
 ERRORS = (254, 255)
 """The aws CLI's exit codes where the service answers with an error: version 2 and version 1."""
 
@@ -40,6 +42,7 @@ class Shell:
             "LANG": "C.UTF-8",
             "AWS_PROFILE": "somebody-else",  # what a laptop's shell may hold, and `headgate env` has to clear away
             "AWS_ENDPOINT_URL_SAGEMAKER": "http://127.0.0.1:1",
+            "AWS_ENDPOINT_URL_CLOUDWATCH": "http://127.0.0.1:1",
         }
         self._exports = "".join(f"export {name}={value}\n" for name, value in variables.items())
 
@@ -218,6 +221,26 @@ def test_who_one_is(shell: Shell) -> None:
     told = shell.aws("sts", "get-caller-identity")
     assert told["Account"] == "000000000000"
     assert told["Arn"].startswith("arn:aws:sts::000000000000:assumed-role/")
+
+
+def test_metrics_by_the_aws_cli(shell: Shell) -> None:
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    start, end = ((now + timedelta(minutes=minutes)).isoformat() for minutes in (-5, 5))
+    for value in ("1.5", "2.5"):
+        words = ["--namespace", "Cli", "--metric-name", "Loss", "--dimensions", "model=a", "--unit", "None"]
+        assert shell.aws("cloudwatch", "put-metric-data", *words, "--value", value) is None
+    listed = shell.aws("cloudwatch", "list-metrics", "--namespace", "Cli")["Metrics"]
+    metric = {"Namespace": "Cli", "MetricName": "Loss", "Dimensions": [{"Name": "model", "Value": "a"}]}
+    assert listed == [metric]
+    ask = ["cloudwatch", "get-metric-data", "--start-time", start, "--end-time", end, "--metric-data-queries"]
+    stats = [{"Id": f"q{n}", "MetricStat": {"Metric": metric, "Period": 3600, "Stat": s}} for n, s in enumerate(STATS)]
+    told = shell.aws(*ask, json.dumps(stats))
+    assert [sum(result["Values"]) for result in told["MetricDataResults"]] == [4.0, 2.0, 2.0, 2.5]
+    assert told["MetricDataResults"][0]["StatusCode"] == "Complete"
+    wrong = shell.fails(*ask, json.dumps([{"Id": "e", "Expression": "1 + 1"}]))
+    assert "(InvalidParameterValue) when calling the GetMetricData operation" in wrong
+    wrong = shell.fails("cloudwatch", "describe-alarms")
+    assert "(UnknownOperationException) when calling the DescribeAlarms operation" in wrong
 
 
 def test_a_wrong_name_reads_as_on_aws(shell: Shell) -> None:

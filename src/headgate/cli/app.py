@@ -8,7 +8,7 @@ from headgate.cli.lazy import LazyGroup
 SECTIONS: dict[str, dict[str, str]] = {
     "Engine": {
         "up": "Start the engine on this machine.",
-        "status": "Show the engine and its endpoints.",
+        "status": "Show the engine, its endpoints and open rollouts.",
         "env": "Print what stock AWS clients need to reach the engine.",
         "down": "Stop this project's endpoints, or the whole engine.",
     },

@@ -1,14 +1,14 @@
 """`headgate status`."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from headgate.cli.command import Call, Command
 from headgate.cli.output import Table
 from headgate.core.endpoints import EndpointState
-from headgate.errors import Unavailable
+from headgate.errors import HeadgateError, Unavailable
 
 if TYPE_CHECKING:
     from headgate.hosting.session import Connection
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command, project=False, example="headgate status\nheadgate status --json")
 def command(call: Call) -> None:
-    """Show the engine and its endpoints.
+    """Show the engine, its endpoints and open rollouts.
 
     Exits with 4 when the engine does not run.
     """
@@ -33,14 +33,15 @@ def command(call: Call) -> None:
         f"home        {engine['home']}",
     ]
     table = Table(("endpoint", "status", "config", "variant", "weight", "instances"), _rows(endpoints))
-    document = {"engine": engine, "endpoints": [asdict(endpoint) for endpoint in endpoints]}
+    document: dict[str, Any] = {"engine": engine, "endpoints": [asdict(endpoint) for endpoint in endpoints]}
     reasons = [
         f"{endpoint.name}: {'' if endpoint.status == 'Failed' else 'the last change was undone: '}"
         f"{endpoint.failure_reason}"
         for endpoint in endpoints
         if endpoint.failure_reason
     ]
-    call.out.show(document, *lines, *(("", table) if endpoints else ()), *reasons)
+    document["rollouts"] = rollouts = _rollouts(call)
+    call.out.show(document, *lines, *(("", table) if endpoints else ()), *reasons, *rollouts)
     if not engine["running"]:
         raise click.exceptions.Exit(Unavailable.exit_code)
 
@@ -52,6 +53,24 @@ def _connection(call: Call) -> "Connection | None":
     except Unavailable as error:
         call.out.say(f"{error.message} {error.hint}")
         return None
+
+
+def _rollouts(call: Call) -> list[str]:
+    """A line for each rollout that is under way, of whichever project."""
+    from headgate.wiring.runner import notices
+
+    found = []
+    for notice in notices(call.home):
+        from headgate.data.store import Store
+        from headgate.pipeline.rollouts import Rollouts
+        from headgate.pipeline.story import headline
+
+        try:
+            if notice.store.is_dir():
+                found.append(headline(Rollouts(Store(notice.store), notice.environment).get(notice.number).run()))
+        except HeadgateError as error:
+            found.append(f"rollout {notice.number} of {notice.environment} in {notice.store}: {error.message}")
+    return found
 
 
 def _rows(endpoints: list[EndpointState]) -> list[tuple[str, ...]]:

@@ -31,12 +31,14 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """The 99th percentiles of latency (microseconds) of both variants in the same seconds, and their requests."""
+    """Median and 99th percentile of latency (microseconds) of both variants in the same seconds, and their requests."""
 
     start: float
     seconds: float
-    stable_us: float
-    canary_us: float
+    stable_p50_us: float
+    canary_p50_us: float
+    stable_p99_us: float
+    canary_p99_us: float
     stable_requests: int
     canary_requests: int
 

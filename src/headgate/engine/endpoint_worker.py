@@ -13,8 +13,9 @@ looks that a new worker, in a new engine, could not find out again. A change of 
 
 Killed before `save`, the next worker does it again or finds it done; killed after it, the sweep goes on. A fleet that
 does not start is undone: the endpoint keeps what it ran (`InService`, with the reason), or is `Failed` where it ran
-nothing. Between changes, dead processes of the fleet in force are replaced (upkeep) and the gateway's files are held
-against the database. No step waits for a process: whatever hangs, the next look comes.
+nothing. Between changes, dead processes of the fleet in force are replaced (upkeep), variants that come back after
+everything was stopped get their traffic once they are up (comeback), and the gateway's files are held against the
+database. No step waits for a process: whatever hangs, the next look comes.
 """
 
 import logging
@@ -26,6 +27,8 @@ from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 
 from headgate.engine.change import LONGEST_WAIT, Change
+from headgate.engine.comeback import LOOK_SECONDS as COMEBACK_SECONDS
+from headgate.engine.comeback import Comeback
 from headgate.engine.fleet import Fleet
 from headgate.engine.gateway.gateway import Gateway
 from headgate.engine.model_servers import ModelServers
@@ -70,6 +73,7 @@ class EndpointWorker(threading.Thread):
         preparation = Preparation(name, servers, executor, self.wake)
         self._change = Change(self._roster, state, gateway, servers, preparation)
         self._upkeep = Upkeep(self._roster, servers, preparation)
+        self._comeback = Comeback(self._roster, gateway, servers)
         self._sweep = Sweep(
             self._roster, state, gateway, servers, lambda: executor.submit(servers.clear_leftovers, state.instances)
         )
@@ -116,6 +120,8 @@ class EndpointWorker(threading.Thread):
         if endpoint.status == "Deleting":
             return self._remove()
         pause = LOOK_SECONDS
+        if endpoint.active is not None:
+            self._comeback.begin(endpoint.active)
         if endpoint.target is not None and endpoint.status != "Failed":
             pause = min(pause, self._change.advance(endpoint, endpoint.target))
             endpoint = self._state.endpoint(self.endpoint) or endpoint
@@ -123,12 +129,14 @@ class EndpointWorker(threading.Thread):
             pause = min(pause, self._upkeep.keep(endpoint.active))
             if endpoint.target is None:
                 self._assert_routes(endpoint.active)
+                pause = min(pause, COMEBACK_SECONDS) if self._comeback.under_way else pause
         target = endpoint.target if endpoint.status != "Failed" else None
         return pause if self._sweep.sweep(endpoint.active, target) else min(pause, SWEEP_SECONDS)
 
     def _assert_routes(self, fleet: Fleet) -> None:
         """The database is the truth: where the gateway's files say otherwise (or are gone), they are written again."""
         clusters, routes = self._roster.plan(fleet)
+        routes = self._comeback.split(routes, clusters)
         told = {cluster.name for cluster in self._gateway.clusters()}
         if self._gateway.routes(self.endpoint) != routes or not {c.name for c in clusters} <= told:
             proven = {address for cluster in clusters for address in cluster.all_addresses}

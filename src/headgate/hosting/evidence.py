@@ -69,16 +69,16 @@ class Evidence:
         *,
         step_began: int,
         rollout_began: int,
-        slow_began: int | None,
         thresholds: tuple[float, float, float] | None,
         start: int,
         end: int,
+        slow_began: int | None = None,
     ) -> list[Window]:
         """A window for each second from `start` up to `end`, without the latter, that has anything in it.
 
         Units are seen once since the step began; they fail once since the rollout began, and are slower than each of
-        the thresholds (microseconds) once since `slow_began`, which is when these were frozen or later. Without
-        thresholds nothing is slow. The last two or three seconds may still grow.
+        the thresholds (microseconds) once since `slow_began`, which is when these were frozen (default: with the
+        rollout). Without thresholds nothing is slow. The last two or three seconds may still grow.
         """
         asked = [
             question
@@ -102,11 +102,20 @@ class Evidence:
 
     def tail(self, endpoint: str, *, start: int, end: int) -> Tail | None:
         """The slowest of both variants; None where one of them answered nothing. Requests are those answered."""
-        found = self._latencies(endpoint, (STABLE, CANARY), ("p99",), start, end)
+        found = self._latencies(endpoint, (STABLE, CANARY), ("p50", "p99"), start, end)
         if found is None:
             return None
-        (stable, stable_us), (canary, canary_us) = found[STABLE], found[CANARY]
-        return Tail(float(start), float(end - start), stable_us, canary_us, int(stable), int(canary))
+        (stable, stable_p50, stable_p99), (canary, canary_p50, canary_p99) = found[STABLE], found[CANARY]
+        return Tail(
+            float(start),
+            float(end - start),
+            stable_p50,
+            canary_p50,
+            stable_p99,
+            canary_p99,
+            int(stable),
+            int(canary),
+        )
 
     def _latencies(
         self, endpoint: str, variants: tuple[str, ...], percentiles: tuple[str, ...], start: int, end: int

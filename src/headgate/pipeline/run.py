@@ -171,11 +171,18 @@ class Run:
     def _told_to_go_back(self, entry: Entry) -> None:
         if self.ending is not None:
             return
-        reason = f": {entry.content['reason']}" if entry.content.get("reason") else "."
+        reason = f": {entry.content['reason']}" if entry.content.get("reason") else ""
         if entry.kind == "abort":
-            self.ending = Ending("aborted", "inconclusive", f"{entry.by} aborted the rollout{reason}")
+            self.ending = Ending("aborted", "inconclusive", sentence(f"{entry.by} aborted the rollout{reason}"))
         else:
-            self.ending = Ending("rejected", "fail", f"{entry.by} rejected version {self.terms.version}{reason}")
+            said = sentence(f"{entry.by} rejected version {self.terms.version}{reason}")
+            self.ending = Ending("rejected", "fail", said)
+
+
+def sentence(text: str) -> str:
+    """With a full stop, where there is none: what people and model servers say stands beside sentences of ours."""
+    text = text.rstrip()
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def fold(entries: Iterable[Entry]) -> Run:

@@ -12,6 +12,7 @@ from headgate.hosting.deployment import TAG_LAST_GOOD, TAG_PROJECT, TAG_ROLLOUT,
 from headgate.hosting.endpoints import Endpoints
 from headgate.hosting.session import Connection
 from headgate.pipeline.rollouts import Rollouts
+from headgate.pipeline.run import sentence
 from headgate.pipeline.terms import Kind, Terms
 from headgate.rollout.from_spec import strategy_of
 from headgate.rollout.plan import AllAtOnce, Approve, Canary, Step, compile_plan
@@ -92,7 +93,7 @@ def rollback_terms(project: Project, environment: str, connection: Connection, r
         pair=canary.Pair(canary="", final=pointer),
         steps=(),
         fallback=False,
-        reason=reason,
+        reason=sentence(reason),
     )
 
 

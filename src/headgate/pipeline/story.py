@@ -27,8 +27,8 @@ def line(entry: Entry) -> str:
             without = "the canary has no traffic any more; " if content.get("canary") is not None else ""
             return f"{without}back to config {content['target']} ..."
         case "ended":
-            said = f" {content['said']}" if content.get("said") else ""
-            return f"{content['outcome']}: {content['why']}{said}"
+            said = content.get("said")  # where something was asked at the end, why it ended stands in an entry before
+            return f"{content['outcome']}. {said}" if said else f"{content['outcome']}: {content['why']}"
     return _plain(entry)
 
 

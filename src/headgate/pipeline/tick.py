@@ -23,7 +23,7 @@ from headgate.hosting.canary import TAG_GENERATION, canary_percent
 from headgate.hosting.deployment import TAG_ROLLOUT
 from headgate.pipeline.looks import Look, look
 from headgate.pipeline.rollouts import Rollout
-from headgate.pipeline.run import Analysis, Ending, Run
+from headgate.pipeline.run import Analysis, Ending, Run, sentence
 from headgate.pipeline.world import World
 from headgate.rollout.plan import Analyse, Approve, Promote, Shift, Start
 
@@ -156,7 +156,7 @@ class Tick:
         if state is not None and state.config_name == terms.canary_config:
             return self._done(run, f"the canary runs, at weight 0 (config {terms.canary_config})")
         if state is not None and _failed_since(run.modified, state):
-            return self._decide(run, "fail", "roll back", f"The canary did not start: {state.failure_reason}")
+            return self._decide(run, "fail", "roll back", sentence(f"The canary did not start: {state.failure_reason}"))
         if run.thresholds is None and state is not None:
             self._measure_baseline(math.floor(max(self._now() - BASELINE_SECONDS, state.modified)) + 1)
             run = self._rollout.run()
@@ -219,7 +219,7 @@ class Tick:
         if run.begun and state is not None and state.config_name == terms.final_config:
             return self._probed(run)
         if state is not None and _failed_since(run.modified, state):
-            why = f"The new version did not start as the stable one: {state.failure_reason}"
+            why = sentence(f"The new version did not start as the stable one: {state.failure_reason}")
             if not terms.config_before:
                 return self._end(Ending("stopped", "fail", why))
             return self._decide(run, "fail", "roll back", why)
@@ -254,8 +254,9 @@ class Tick:
         terms = run.terms
         self._world.close(version=terms.version, last_good=terms.config_before)
         why = next((e.content["why"] for e in reversed(run.entries) if e.kind == "decision"), "")
+        said = f"Version {terms.version} has all traffic." if why else ""
         why = why or f"Version {terms.version} took all traffic at once, as it was asked to; nothing was compared."
-        self._append_end(Ending("promoted", "pass", why))
+        self._append_end(Ending("promoted", "pass", why), said)
         return None
 
     # ---- back
@@ -275,7 +276,7 @@ class Tick:
         if state.config_name == target:
             return self._returned(run, ending)
         if _failed_since(run.returning, state):
-            why = f"{ending.why} The way back failed: {state.failure_reason}"
+            why = sentence(f"{ending.why} The way back failed: {state.failure_reason}")
             return self._end(Ending("stopped", "error", why))
         if run.returning is None:
             content = {"canary": canary_percent(state), "target": target, "modified": state.modified}

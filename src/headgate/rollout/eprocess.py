@@ -33,6 +33,8 @@ class RatioProcess:
     logs: tuple[float, ...] = (0.0,) * GRID_SIZE
     canary: int = 0
     stable: int = 0
+    due: float = 0.0
+    """How many of the marked units would have been the canary's by its share of all units."""
 
     def after(self, share: float, canary: int, stable: int) -> "RatioProcess":
         """With `canary` and `stable` more marked units, seen while the canary had this share of all units (0 to 1).
@@ -45,7 +47,13 @@ class RatioProcess:
             log + canary * log_canary(ratio, share, self.tolerance) + stable * log_stable(ratio, share, self.tolerance)
             for log, ratio in zip(self.logs, grid(self.tolerance), strict=True)
         )
-        return replace(self, logs=logs, canary=self.canary + canary, stable=self.stable + stable)
+        due = self.due + share * (canary + stable)
+        return replace(self, logs=logs, canary=self.canary + canary, stable=self.stable + stable, due=due)
+
+    @property
+    def share(self) -> float:
+        """The canary's share of all units (0 to 1) while the marked ones came: the mean over these; 0 without any."""
+        return self.due / max(1, self.canary + self.stable)
 
     @property
     def e(self) -> float:

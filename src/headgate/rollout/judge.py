@@ -1,7 +1,7 @@
 """The judge: what the evidence so far says of the canary. May be asked as often as one likes.
 
-    fail          an e-value reached its line (errors, or latency), or the canary's p99 stood too far above the stable
-                  one's for several windows running
+    fail          an e-value reached its line (errors, or latency), or the canary's p99 (where clients are the units:
+                  its median) stood too far above the stable one's for several windows running
     error         the measurement itself failed: never a pass, never a failed model
     inconclusive  the bake is not over, or too few requests reached the canary to say anything
     pass          the bake is over, enough requests were seen, every e-value is below its line
@@ -35,7 +35,13 @@ class Limits:
     floor_ratio: float = 1.5
     floor_windows: int = 3
     floor_requests: int = 500
-    """The floor rule: p99 above floor_ratio times the stable one's in so many windows running of so many requests."""
+    """The floor rule: p99 above floor_ratio times the stable one's in so many windows running of so many requests. It
+    counts requests, so it holds only where they are the units: a client that is slow by nature, and sticks to the
+    canary by chance, would fail it."""
+    median_ratio: float = 2.0
+    median_clients: int = 50
+    """The same where clients are the units: p50 above median_ratio times the stable one's, once the canary has so many
+    clients that no few of them settle its median. Clients are slow once; this sees what comes later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +83,24 @@ class Case:
         )
 
     def after_tail(self, tail: Tail, limits: Limits) -> "Case":
-        """With one more comparison of the 99th percentiles; one of too few requests breaks the row."""
-        enough = min(tail.stable_requests, tail.canary_requests) >= limits.floor_requests
-        high = enough and tail.canary_us > limits.floor_ratio * tail.stable_us
+        """With one more comparison of percentiles; one of too few requests, or of too few clients, breaks the row."""
+        if min(tail.stable_requests, tail.canary_requests) < limits.floor_requests:
+            high = False
+        elif self.by_request:
+            high = tail.canary_p99_us > limits.floor_ratio * tail.stable_p99_us
+        else:
+            many = self.canary_seen >= limits.median_clients
+            high = many and tail.canary_p50_us > limits.median_ratio * tail.stable_p50_us
         return replace(self, slow_tails=self.slow_tails + 1 if high else 0)
 
     def at_new_step(self) -> "Case":
         """The same evidence, with the units of the next step still to be seen: the split has changed."""
         return replace(self, canary_seen=0, stable_seen=0, canary_requests=0)
+
+    @property
+    def by_request(self) -> bool:
+        """Whether requests are the units (nine in ten of them at least), not clients who send many."""
+        return self.canary_seen >= 0.9 * self.canary_requests
 
     @property
     def latency_e(self) -> float:
@@ -134,25 +150,26 @@ def _verdict(case: Case, limits: Limits, *, bake_over: bool, failed_measurement:
 
 def _guilty(case: Case, limits: Limits) -> str:
     """Why the canary is bad; empty where nothing says so."""
-    errors, share = case.errors, _share(case)
+    errors = case.errors
     if errors.e >= limits.line:
         return (
             f"{errors.canary:,} of {errors.canary + errors.stable:,} failing units were the canary's, which saw "
-            f"{share} of all units (e {errors.e:.3g} >= {limits.line:g})."
+            f"{_percent(errors)} of all units (e {errors.e:.3g} >= {limits.line:g})."
         )
     if case.latency_e >= limits.line:
         name, worst = max(zip(QUANTILES, case.slow, strict=True), key=lambda pair: pair[1].e)
         return (
             f"{worst.canary:,} of {worst.canary + worst.stable:,} units slower than the baseline's {name} were the "
-            f"canary's, which saw {share} of all units (e {case.latency_e:.3g} >= {limits.line:g})."
+            f"canary's, which saw {_percent(worst)} of all units (e {case.latency_e:.3g} >= {limits.line:g})."
         )
     if case.slow_tails >= limits.floor_windows:
+        name, ratio = ("p99", limits.floor_ratio) if case.by_request else ("median latency", limits.median_ratio)
         return (
-            f"The canary's p99 was more than {limits.floor_ratio:g} times the stable one's in "
+            f"The canary's {name} was more than {ratio:g} times the stable one's in "
             f"{case.slow_tails} windows running ({limits.floor_windows} are enough)."
         )
     return ""
 
 
-def _share(case: Case) -> str:
-    return f"{100 * case.canary_seen / max(1, case.canary_seen + case.stable_seen):.3g} %"
+def _percent(process: RatioProcess) -> str:
+    return f"{100 * process.share:.3g} %"

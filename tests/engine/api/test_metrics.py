@@ -12,7 +12,7 @@ from tests.engine.api.cloudwatch import PROTOCOLS, client, write_models
 from tests.engine.api.running import Front, Running, refusal
 from tests.engine.metrics.memory import Request
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("engine")]
 
 NOW = int(time.time()) // 60 * 60 - 600
 WHERE = [{"Name": "EndpointName", "Value": "iris"}, {"Name": "VariantName", "Value": "canary"}]
@@ -30,13 +30,13 @@ def clients(front: Front, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture(params=PROTOCOLS)
-def cloudwatch(engine: Running, clients: dict[str, Any], request: pytest.FixtureRequest) -> Any:
+def cloudwatch(clients: dict[str, Any], request: pytest.FixtureRequest) -> Any:
     """A client of each protocol, and an engine behind it."""
     return clients[request.param]
 
 
 @pytest.fixture
-def json_client(engine: Running, clients: dict[str, Any]) -> Any:
+def json_client(clients: dict[str, Any]) -> Any:
     return clients["json"]
 
 
@@ -48,6 +48,10 @@ def query(name: str = "m", metric: str = "Invocations", stat: str = "Sum", **mor
     if "unit" in more:
         asked["Unit"] = more.pop("unit")
     return {"Id": name, "MetricStat": asked, **more}
+
+
+def stat(metric_stat: dict[str, Any]) -> dict[str, Any]:
+    return {"Id": "e", "MetricStat": metric_stat}
 
 
 def get(cloudwatch: Any, *queries: dict[str, Any], **more: Any) -> list[dict[str, Any]]:
@@ -120,7 +124,7 @@ def test_without_a_time_it_is_now(json_client: Any) -> None:
     assert sum(get(json_client, own(period=1), **span)[0]["Values"]) == 1.0
 
 
-def test_large_bodies_come_compressed(engine: Running, cloudwatch: Any) -> None:
+def test_large_bodies_come_compressed(cloudwatch: Any) -> None:
     seen: list[str] = []
     cloudwatch.meta.events.register(
         "before-send.cloudwatch", lambda request, **_: seen.append(str(request.headers.get("Content-Encoding")))
@@ -211,9 +215,9 @@ def test_lists_are_filtered_and_come_in_pages(engine: Running, cloudwatch: Any) 
         ({"MetricDataQueries": [query(metric="m", space="Headgate")]}, "InvalidParameterValue", "no metric m"),
         ({"MetricDataQueries": [{"Id": "e", "Expression": "m1 / m2"}]}, "InvalidParameterValue", "not supported"),
         ({"MetricDataQueries": [{"Id": "e"}]}, "MissingParameter", "MetricStat is required"),
-        ({"MetricDataQueries": [{"Id": "e", "MetricStat": {"Metric": {"MetricName": "a"}, "Period": 1, "Stat": "Sum"}}]},
+        ({"MetricDataQueries": [stat({"Metric": {"MetricName": "a"}, "Period": 1, "Stat": "Sum"})]},
          "MissingParameter", "Metric.Namespace is required"),
-        ({"MetricDataQueries": [{"Id": "e", "MetricStat": {"Stat": "Sum"}}]}, "MissingParameter", "2 validation errors detected"),
+        ({"MetricDataQueries": [stat({"Stat": "Sum"})]}, "MissingParameter", "2 validation errors detected"),
         ({"StartTime": NOW + 60}, "InvalidParameterValue", "StartTime must be less"),
         ({"StartTime": -5}, "InvalidParameterValue", "neither before 1970"),
         ({"MaxDatapoints": 0}, "InvalidParameterValue", "MaxDatapoints"),
@@ -240,6 +244,28 @@ def test_a_token_is_good_for_its_own_request_only(json_client: Any) -> None:
 DATUM = {"MetricName": "Loss", "Value": 1.0}
 STATISTICS = {"SampleCount": 2, "Sum": 3, "Minimum": 1, "Maximum": 2}
 
+BAD: list[tuple[dict[str, Any], str, str]] = [
+    ({}, "MissingParameter", "MetricData.member.1.Value, "),
+    ({"Value": 1, "Values": [1]}, "InvalidParameterCombination", "1.Value and MetricData.member.1.Values"),
+    ({"Value": 1, "Counts": [1]}, "InvalidParameterCombination", "mutually exclusive"),
+    ({"Value": 2.0**400}, "InvalidParameterValue", "2^-360 to 2^360"),
+    ({"Values": []}, "InvalidParameterValue", "size of 1 to 150"),
+    ({"Values": list(range(151))}, "InvalidParameterValue", "size of 1 to 150"),
+    ({"Values": [1, 2], "Counts": [1]}, "InvalidParameterValue", "the same size"),
+    ({"Values": [1], "Counts": [0]}, "InvalidParameterValue", "greater than 0"),
+    ({"StatisticValues": {"Sum": 1}}, "MissingParameter", "3 validation errors"),
+    ({"StatisticValues": STATISTICS | {"SampleCount": 0}}, "InvalidParameterValue", "greater than 0"),
+    ({"StatisticValues": STATISTICS | {"Minimum": 5}}, "InvalidParameterValue", "must not be greater than"),
+    ({"Value": 1, "Unit": "Flowers"}, "InvalidParameterValue", "enum value set"),
+    ({"Value": 1, "StorageResolution": 30}, "InvalidParameterValue", "must be 1 or 60"),
+    ({"Value": 1, "Timestamp": NOW - 86400}, "InvalidParameterValue", "within the last 24 hours"),
+    ({"Value": 1, "Timestamp": NOW + 9000}, "InvalidParameterValue", "within the last 24 hours"),
+    ({"Value": 1, "Dimensions": [{"Name": "a", "Value": ""}]}, "InvalidParameterValue", "have length"),
+    ({"Value": 1, "Dimensions": [{"Name": "a"}]}, "MissingParameter", "dimensions.1.member.value"),
+    ({"Value": float("nan")}, "SerializationException", "to a Float"),
+    ({"Value": float("inf")}, "SerializationException", "to a Float"),
+]  # fmt: skip
+
 
 @pytest.mark.parametrize(
     ("request_", "code", "says"),
@@ -255,30 +281,7 @@ STATISTICS = {"SampleCount": 2, "Sum": 3, "Minimum": 1, "Maximum": 2}
         ({"Namespace": "Mine", "MetricData": [DATUM], "StrictEntityValidation": True}, "InvalidParameterValue",
          "StrictEntityValidation is not supported"),
         ({"Namespace": "Mine", "MetricData": [{"Value": 1}]}, "MissingParameter", "metricData.1.member.metricName"),
-        *(
-            ({"Namespace": "Mine", "MetricData": [{"MetricName": "Loss"} | datum]}, code, says)
-            for datum, code, says in [
-                ({}, "MissingParameter", "MetricData.member.1.Value, "),
-                ({"Value": 1, "Values": [1]}, "InvalidParameterCombination", "1.Value and MetricData.member.1.Values"),
-                ({"Value": 1, "Counts": [1]}, "InvalidParameterCombination", "mutually exclusive"),
-                ({"Value": 2.0**400}, "InvalidParameterValue", "2^-360 to 2^360"),
-                ({"Values": []}, "InvalidParameterValue", "size of 1 to 150"),
-                ({"Values": list(range(151))}, "InvalidParameterValue", "size of 1 to 150"),
-                ({"Values": [1, 2], "Counts": [1]}, "InvalidParameterValue", "the same size"),
-                ({"Values": [1], "Counts": [0]}, "InvalidParameterValue", "greater than 0"),
-                ({"StatisticValues": {"Sum": 1}}, "MissingParameter", "3 validation errors"),
-                ({"StatisticValues": STATISTICS | {"SampleCount": 0}}, "InvalidParameterValue", "greater than 0"),
-                ({"StatisticValues": STATISTICS | {"Minimum": 5}}, "InvalidParameterValue", "must not be greater than"),
-                ({"Value": 1, "Unit": "Flowers"}, "InvalidParameterValue", "enum value set"),
-                ({"Value": 1, "StorageResolution": 30}, "InvalidParameterValue", "must be 1 or 60"),
-                ({"Value": 1, "Timestamp": NOW - 86400}, "InvalidParameterValue", "within the last 24 hours"),
-                ({"Value": 1, "Timestamp": NOW + 9000}, "InvalidParameterValue", "within the last 24 hours"),
-                ({"Value": 1, "Dimensions": [{"Name": "a", "Value": ""}]}, "InvalidParameterValue", "have length"),
-                ({"Value": 1, "Dimensions": [{"Name": "a"}]}, "MissingParameter", "dimensions.1.member.value"),
-                ({"Value": float("nan")}, "SerializationException", "to a Float"),
-                ({"Value": float("inf")}, "SerializationException", "to a Float"),
-            ]
-        ),
+        *(({"Namespace": "Mine", "MetricData": [{"MetricName": "Loss"} | d]}, code, says) for d, code, says in BAD),
     ],
 )  # fmt: skip
 def test_bad_data(cloudwatch: Any, request_: dict[str, Any], code: str, says: str) -> None:

@@ -1,12 +1,15 @@
 """What the questions answer."""
 
+import sqlite3
 import stat
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from headgate.engine.evidence.evidence import Evidence
-from headgate.errors import InvalidInput
+from headgate.errors import InvalidInput, Unavailable
 from tests.engine.evidence.attempts import Clock, Gateway, an_attempt
 from tests.engine.evidence.conftest import Reopened
 
@@ -62,10 +65,11 @@ def test_requests_are_told_apart_by_their_last_status(evidence: Evidence, gatewa
             an_attempt(1000, request=4, status=500),
             an_attempt(1001, request=4, number=2),
             an_attempt(1000, request=5, status=0, microseconds=None),
+            replace(an_attempt(1000, request=6, status=0, microseconds=None), failed=False),
         ]
     )
     for clock.now in (1001.0, 1010.0):
-        assert series(evidence, "Invocations") == {1000: 5}
+        assert series(evidence, "Invocations") == {1000: 6}
         assert series(evidence, "Invocation4XXErrors") == {1000: 1}
         assert series(evidence, "Invocation5XXErrors") == {1000: 1}
         assert series(evidence, "InvocationModelErrors") == {1000: 4}
@@ -162,11 +166,48 @@ def test_the_database_belongs_to_its_owner_alone(evidence: Evidence, gateway: Ga
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
-def test_a_damaged_database_is_put_aside(reopened: Reopened, gateway: Gateway, tmp_path: Path) -> None:
-    (tmp_path / "evidence.db").write_bytes(b"\xff" * 5000)
+@pytest.mark.parametrize("keep", [0, 16, 4096])
+def test_a_damaged_database_is_put_aside(reopened: Reopened, gateway: Gateway, tmp_path: Path, keep: int) -> None:
     gateway.write([an_attempt(1000, client=1)])
-    assert series(reopened(), "UnitsSeen") == {1000: 1}
-    assert (tmp_path / "evidence.db.damaged").stat().st_size == 5000
+    evidence = reopened()
+    assert series(evidence, "UnitsSeen") == {1000: 1}
+    evidence.close()
+    content = (tmp_path / "evidence.db").read_bytes()
+    (tmp_path / "evidence.db").write_bytes(content[:keep] + b"\xff" * (len(content) - keep))
+    assert series(reopened(), "UnitsSeen") == {1000: 1}, "the log still has it"
+    assert (tmp_path / "evidence.db.damaged").stat().st_size == len(content)
+
+
+def test_a_database_of_another_format_is_put_aside(reopened: Reopened, gateway: Gateway, tmp_path: Path) -> None:
+    gateway.write([an_attempt(1000, client=1)])
+    reopened().close()
+    with closing(sqlite3.connect(tmp_path / "evidence.db")) as other:
+        other.execute("PRAGMA user_version=99")
+    assert series(reopened(), "UnitsSeen") == {1000: 1}, "the log still has it"
+    assert (tmp_path / "evidence.db.damaged").exists()
+
+
+def test_a_database_in_use_is_not_taken_for_a_damaged_one(reopened: Reopened, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "evidence.db", isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(Unavailable, match="locked"):
+            reopened()
+    assert not (tmp_path / "evidence.db.damaged").exists()
+
+
+def test_figures_wait_in_memory_while_they_cannot_be_written(
+    evidence: Evidence, gateway: Gateway, clock: Clock, tmp_path: Path
+) -> None:
+    gateway.write([an_attempt(1000, client=1)])
+    evidence.read()
+    clock.now = 1010.0
+    with closing(sqlite3.connect(tmp_path / "evidence.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Unavailable, match="cannot write its evidence"):
+            evidence.read()
+        other.execute("ROLLBACK")
+    assert series(evidence, "UnitsSeen") == {1000: 1}
 
 
 def test_what_is_asked_must_make_sense(evidence: Evidence) -> None:

@@ -178,9 +178,9 @@ def traffic(chance: random.Random, now: float) -> list[Attempt]:
         status = chance.choice([200] * 8 + [404, 500])
         values = {"variant": chance.choice(VARIANTS), "client": client, "request": chance.getrandbits(64)}
         microseconds = chance.randrange(1, 20_000)
-        found.append(an_attempt(now - chance.random() * 1.5, status=status, microseconds=microseconds, **values))  # type: ignore[arg-type]
+        found.append(an_attempt(now - chance.random() * 1.5, status=status, microseconds=microseconds, **values))
         if status == 500 and chance.random() < 0.5:
-            found.append(an_attempt(now, number=2, microseconds=microseconds, **values))  # type: ignore[arg-type]
+            found.append(an_attempt(now, number=2, microseconds=microseconds, **values))
     return found
 
 

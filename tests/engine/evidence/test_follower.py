@@ -75,6 +75,28 @@ def test_a_gateway_that_is_down_is_asked_again(gateway: Gateway, old: Path, capl
     follower.close()
 
 
+def test_an_old_log_stays_until_the_gateway_has_let_go_of_it(gateway: Gateway, old: Path) -> None:
+    clock = Clock(0.0)
+    gateway.up = False
+    gateway.write_raw(b"one\n")
+    gateway.path.rename(old)
+    gateway.path.touch()
+    follower = Follower(gateway.path, gateway.reopen, rotate_at=1000, quiet=5, clock=clock)
+    for clock.now in (0.0, 10.0, 20.0):
+        drained(follower)
+        follower.tend([])
+        assert old.exists()
+    gateway.write_raw(b"late\n")
+    assert drained(follower) == [b"late"]
+    gateway.up = True
+    for clock.now in (30.0, 40.0):
+        follower.tend([])
+    assert not old.exists()
+    gateway.write_raw(b"new\n")
+    assert drained(follower) == [b"new"]
+    follower.close()
+
+
 def test_an_engine_that_dies_between_renaming_and_asking_asks_when_it_is_back(gateway: Gateway, old: Path) -> None:
     gateway.write_raw(b"one\n")
     gateway.path.rename(old)
@@ -167,3 +189,18 @@ def test_stretches_that_cannot_be_found_again_are_said(
     gateway.path.unlink()
     assert invocations(reopened()) == 1
     assert "a part of" in caplog.text
+
+
+def test_an_old_log_stays_while_seconds_are_open_that_begin_in_it(
+    reopened: Reopened, gateway: Gateway, old: Path, clock: Clock
+) -> None:
+    gateway.write(an_attempt(1000.0, request=request) for request in range(20))
+    for _ in range(5):
+        assert invocations(reopened(rotate_at=1000, quiet=0)) == 20
+        assert old.exists()
+    clock.now = 1003.0
+    evidence = reopened(rotate_at=1000, quiet=0)
+    for _ in range(3):
+        evidence.read()
+    assert not old.exists()
+    assert invocations(reopened()) == 20

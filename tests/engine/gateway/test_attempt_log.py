@@ -107,7 +107,8 @@ def test_every_attempt_is_a_line_when_the_file_is_moved_away(rig: Rig) -> None:
     with Load(rig.port).running() as load:
         for aside in asides:
             load.wait_for(100)
-            rig.gateway.rotate_attempts(aside)
+            rig.gateway.attempts.rename(aside)
+            rig.gateway.reopen_attempts()
         load.wait_for(100)
     files = [*asides, rig.gateway.attempts]
     until(lambda: sum(file.read_bytes().count(b"\n") for file in files) >= load.answers)
@@ -125,8 +126,9 @@ def test_a_gateway_that_is_away_says_so_and_finds_a_new_file(rig: Rig) -> None:
     call(rig.port)
     until(lambda: rig.gateway.attempts.stat().st_size > 0)
     rig.processes.kill("envoy")
+    rig.gateway.attempts.rename(rig.folder / "aside")
     with pytest.raises(Exception, match="does not answer"):
-        rig.gateway.rotate_attempts(rig.folder / "aside")
+        rig.gateway.reopen_attempts()
     rig.start()
     log = Log(rig)
     call(rig.port)

@@ -6,7 +6,7 @@ import pytest
 
 from headgate.engine.metrics.metric import Aggregate, Metric, Span, Statistic
 from headgate.engine.metrics.store import KEPT_SECONDS, MetricStore, Point
-from headgate.errors import Refused
+from headgate.errors import Refused, Unavailable
 
 NOW = 1_800_000_000
 LOSS = Metric.of("Mine", "Loss", model="a")
@@ -144,3 +144,10 @@ def test_a_damaged_database_is_put_aside(opened: Opened, tmp_path: Path, caplog:
     assert told(store, "Sum") == 1.0
     assert (tmp_path / "metrics.db.damaged").exists()
     assert "metrics begin anew" in caplog.text
+
+
+def test_a_database_that_cannot_be_opened_is_left_where_it_is(opened: Opened, tmp_path: Path) -> None:
+    (tmp_path / "metrics.db").mkdir()
+    with pytest.raises(Unavailable, match=r"cannot use .*metrics\.db"):
+        opened()
+    assert (tmp_path / "metrics.db").is_dir()

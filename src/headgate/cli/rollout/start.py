@@ -1,5 +1,6 @@
 """`headgate rollout start`."""
 
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from headgate.hosting.session import Connection
     from headgate.pipeline.terms import Terms
 
-TRAFFIC_SECONDS = 60
+TRAFFIC_SECONDS, LEAST_TRAFFIC_SECONDS = 60, 5
 
 
 @click.command(
@@ -85,12 +86,15 @@ def _chosen(call: Call, connection: "Connection", environment: str, number: int 
 
 
 def _advice(terms: "Terms", connection: "Connection") -> list[str]:
-    """What the traffic of the last minute is too little for."""
+    """What the traffic of the last minute, or since the endpoint was changed in it, is too little for."""
+    from headgate.hosting.endpoints import Endpoints
     from headgate.hosting.evidence import Evidence
     from headgate.rollout.plan import advice
 
     if not terms.canary_config or not terms.config_before or len(terms.steps) < 3:
         return []
     end = int(time.time())
-    seen = Evidence(connection).baseline(terms.endpoint, start=end - TRAFFIC_SECONDS, end=end)
-    return advice(terms.steps, seen.requests / TRAFFIC_SECONDS if seen else 0.0)
+    changed = Endpoints(connection).describe(terms.endpoint).modified
+    start = max(end - TRAFFIC_SECONDS, min(end - LEAST_TRAFFIC_SECONDS, math.ceil(changed)))
+    seen = Evidence(connection).baseline(terms.endpoint, start=start, end=end)
+    return advice(terms.steps, seen.requests / (end - start) if seen else 0.0)

@@ -1,10 +1,11 @@
 """Reads the gateway's attempt log, and keeps it small.
 
 The gateway only ever appends. A file is known by its inode, and by how it begins, since inodes are used again. When it
-has grown too large it is renamed to `<name>.1`, and the gateway is asked to open its log anew; it may go on writing to
-the old file until it has done so. So all files that are open are read, the oldest first; an old one is removed once a
-newer one exists, it has been quiet for a while, and nobody needs it any more. A gateway that does not answer is asked
-again. There is never more than one old file: no line is ever overwritten.
+has grown too large it is renamed to `<name>.1`, and the gateway is asked to open its log anew; until it has done so it
+goes on writing to the old file, whether or not there is a new one. So all files that are open are read, the oldest
+first. An old one is removed once the gateway has answered, a newer one exists, it was quiet for a while, and nobody
+needs it any more. A gateway that does not answer is asked again. There is never more than one old file: no line is
+ever overwritten.
 
 Whatever else happens to the file (truncated, replaced, gone) is said in the log, and reading goes on with what there
 is.
@@ -30,11 +31,15 @@ log = logging.getLogger("headgate.engine")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far a file was read: what tells it from others, and the offset behind the last line read."""
+    """How far a file was read, and what tells it from others."""
 
     inode: int
-    head: bytes
+    head: str
+    """Its first bytes, in hexadecimal."""
     offset: int
+    """Behind the last line read."""
+    again: int
+    """From where on a new reader must read it once more; `offset` where it need not."""
 
 
 class LogFile:
@@ -45,6 +50,7 @@ class LogFile:
         self.inode = os.fstat(descriptor).st_ino
         self.head = b""
         self.offset = 0
+        self.again = 0
         self.size = 0
         self.changed = 0.0
         """When (on a monotonic clock) it was last seen to have another size, or a newer file was first seen."""
@@ -52,11 +58,13 @@ class LogFile:
     @property
     def place(self) -> Place:
         """Where reading goes on."""
-        return Place(self.inode, self.head, self.offset)
+        return Place(self.inode, self.head.hex(), self.offset, self.again)
 
     def is_known_as(self, place: Place) -> bool:
         """Whether it is the file of a place, with all that had been read there."""
-        return self.inode == place.inode and self.begins_with(place.head) and self._length() >= place.offset
+        return (
+            self.inode == place.inode and self.begins_with(bytes.fromhex(place.head)) and self._length() >= place.offset
+        )
 
     def begins_with(self, head: bytes) -> bool:
         """Whether these are its first bytes."""
@@ -64,7 +72,7 @@ class LogFile:
 
     def resume(self, place: Place) -> None:
         """Go on where reading ended."""
-        self.head, self.offset = place.head, place.offset
+        self.head, self.offset, self.again = bytes.fromhex(place.head), place.offset, place.again
 
     def moved(self, now: float) -> bool:
         """Whether its size is not the one last seen."""
@@ -94,11 +102,10 @@ class LogFile:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Whole lines, without their ends, that were read from `start` to `end` of a file."""
+    """Whole lines, without their ends, as they stand in a file from `start` on."""
 
     file: LogFile
     start: int
-    end: int
     lines: list[bytes]
     more: bool
     """Whether this file has more that can be read now."""
@@ -125,6 +132,8 @@ class Follower:
         self._clock = clock
         self._asked = float("-inf")
         self._refused = False
+        self._unanswered = self._old_path.exists()
+        """Whether the gateway is still to open its log anew. Who finds an old file cannot know if it was asked."""
         self.files: list[LogFile] = []
         """Those open, the oldest first. The gateway writes to the last one, and for a moment to the one before."""
         for found in (self._old_path, self._path):
@@ -147,9 +156,13 @@ class Follower:
             return
         at_path = _inode(self._path)
         if at_path is None:
+            self._unanswered = True
+        elif at_path == self.files[-1].inode and self.files[-1].size > self._rotate_at and not self._old_path.exists():
+            self._path.rename(self._old_path)
+            self._unanswered = True
+        if self._unanswered:
             self._ask()
-        elif at_path == self.files[-1].inode and self.files[-1].size > self._rotate_at and len(self.files) == 1:
-            self._rotate()
+            return
         for file in self.files[:-1]:
             if file not in needed and self._clock() - file.changed > self._quiet:
                 self._dismiss(file)
@@ -187,19 +200,12 @@ class Follower:
             cut = data.rfind(b"\n") + 1
             if cut:
                 file.advance(start + cut)
-                yield Chunk(file, start, file.offset, data[: cut - 1].split(b"\n"), more)
+                yield Chunk(file, start, data[: cut - 1].split(b"\n"), more)
             elif more:
                 log.warning("%s: %d bytes without a line's end are left out", self._path, CHUNK)
                 file.advance(start + CHUNK)
             if not more:
                 return
-
-    def _rotate(self) -> None:
-        if self._old_path.exists():
-            return
-        self._path.rename(self._old_path)
-        self._asked = float("-inf")
-        self._ask()
 
     def _ask(self) -> None:
         if self._clock() - self._asked < 1:
@@ -207,7 +213,7 @@ class Follower:
         self._asked = self._clock()
         try:
             self._reopen_logs()
-            self._refused = False
+            self._unanswered = self._refused = False
         except (HeadgateError, OSError) as error:
             if not self._refused:
                 log.warning("the gateway was asked to open its attempt log anew, and will be again: %s", error)

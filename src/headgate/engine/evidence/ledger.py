@@ -30,6 +30,8 @@ CREATE TABLE IF NOT EXISTS seconds (
 CREATE INDEX IF NOT EXISTS by_age ON seconds (second);
 CREATE TABLE IF NOT EXISTS progress (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL) STRICT;
 """
+FORMAT = 1
+"""Of the database: one that another Headgate wrote otherwise is put aside as well."""
 CLOSED = Mapping[int, Mapping[tuple[str, str], Tally]]
 PRUNE_EVERY = 60
 
@@ -43,15 +45,7 @@ class Ledger:
         self._keep_seconds = keep_seconds
         self._max_bytes = max_bytes
         self._pruned = 0
-        try:
-            self._db = _connect(path)
-        except sqlite3.DatabaseError as error:
-            aside = path.with_name(path.name + ".damaged")
-            log.error("%s cannot be read (%s); it is now %s, and evidence begins anew", path, error, aside.name)
-            for suffix in ("-wal", "-shm"):
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
-            path.replace(aside)
-            self._db = _connect(path)
+        self._db = _opened(path)
         self.variants: set[tuple[str, str]] = self._variants()
         """Endpoint and variant of everything that is kept."""
 
@@ -142,15 +136,37 @@ def _row(second: int, endpoint: str, variant: str, tally: Tally) -> tuple[object
     )  # fmt: skip
 
 
+def _opened(path: Path) -> sqlite3.Connection:
+    try:
+        return _connect(path)
+    except sqlite3.OperationalError as error:  # locked, no room, no right: not damaged
+        raise Unavailable(f"The engine cannot use {path}: {error}.") from None
+    except sqlite3.DatabaseError as error:
+        aside = path.with_name(path.name + ".damaged")
+        log.error("%s cannot be read (%s); it is now %s, and evidence begins anew", path, error, aside.name)
+        for suffix in ("-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        path.replace(aside)
+        return _connect(path)
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     path.touch(mode=0o600)
     path.chmod(0o600)
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1)
     try:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
         db.execute(f"PRAGMA journal_size_limit={8 * 1024 * 1024}")
+        (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(str(found).replace("\n", " "))
+        (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if tables and version != FORMAT:
+            raise sqlite3.DatabaseError(f"its format is {version}, that of this Headgate is {FORMAT}")
         db.executescript(SCHEMA)
+        db.execute(f"PRAGMA user_version={FORMAT}")
     except sqlite3.DatabaseError:
         db.close()
         raise

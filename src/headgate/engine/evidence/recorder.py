@@ -1,11 +1,10 @@
 """Folds the attempt log into seconds, so that a kill at any moment loses nothing and doubles nothing.
 
 Seconds before `first_open` are closed: they stand in the ledger and never change. An attempt for one of them that is
-read late counts in the first open second. So where a line counts depends on when it was read, and to read it again must
-give the same. Therefore the log is remembered in stretches: (file, start, end, first open second while it was read).
-A stretch is kept as long as it has lines in open seconds. After a restart those are read again: what belonged to a
-second that was closed since is left out, the rest is counted as before; behind the last stretch, reading goes on.
-Closed seconds, stretches and offsets are committed as one.
+read late counts in the first open second. Closed seconds are committed together with how far the log was read, and from
+where on it has lines in open seconds. After a restart the lines in between are read again, and those of closed seconds
+left out. That is exact for late lines too: one that was read before a commit counted in the first open second of then,
+which that commit closed, or an earlier one. Behind what had been read, reading goes on.
 
 A second is closed two seconds after its end, once the log has been read to its end. Where much is left to read (the
 engine was away), the log's own time closes seconds on the way, so that memory stays bounded.
@@ -15,7 +14,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from headgate.engine.evidence.attempts import Attempt
@@ -34,16 +33,13 @@ OpenSecond = dict[tuple[str, str], Tally]
 log = logging.getLogger("headgate.engine")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Stretch:
-    """Lines from `start` to `end` of a file, read while `first_open` was the first open second."""
+    """Lines of a file from `start`, and the latest second that one of them counts in."""
 
     file: LogFile
     start: int
-    end: int
-    first_open: int
     latest: int
-    """The latest second that one of its lines counts in."""
 
 
 class Recorder:
@@ -69,14 +65,13 @@ class Recorder:
         self._stretches: list[Stretch] = []
         self._unsettled: dict[int, Tally] = {}
         self.open: dict[int, OpenSecond] = {}
-        self.first_open = 0
         self.version = 0
         """Another one whenever `open` or `first_open` has changed."""
         remembered = json.loads(ledger.progress() or "{}")
-        places = [Place(inode, bytes.fromhex(head), offset) for inode, head, offset in remembered.get("files", [])]
+        self.first_open: int = remembered.get("first_open", 0)
+        places = [Place(*values) for values in remembered.get("files", [])]
         self._follower = Follower(path, reopen_logs, places, rotate_at=rotate_at, quiet=quiet)
-        self.first_open = remembered.get("first_open", 0)
-        self._replay(places, remembered.get("stretches", []))
+        self._replay(places)
 
     def read(self, *, closing: bool) -> None:
         """Read the log to its end and close what is due. Raises Unavailable where the ledger cannot be written.
@@ -85,12 +80,7 @@ class Recorder:
         """
         now = self._now()
         for chunk in self._follower.read():
-            last = self._stretches[-1] if self._stretches else None
-            if last is None or (last.file, last.end, last.first_open) != (chunk.file, chunk.start, self.first_open):
-                last = Stretch(chunk.file, chunk.start, chunk.end, self.first_open, -1)
-                self._stretches.append(last)
-            last.end = chunk.end
-            ended = self._fold(last, chunk.lines, counted_before=0)
+            ended = self._fold(chunk.file, chunk.start, chunk.lines)
             if chunk.more:
                 self._close(int(min(now, ended)) - LATE_IN_LOG)
         self._close(int(now) - LATE, empty=closing)
@@ -100,42 +90,32 @@ class Recorder:
         """Close the files."""
         self._follower.close()
 
-    def _replay(self, places: Sequence[Place], stretches: Sequence[Sequence[int]]) -> None:
-        found = {place: file for file in self._follower.files for place in places if file.is_known_as(place)}
-        for index, start, end, first_open in stretches:
-            file = found.get(places[index])
-            if file is None:
-                log.warning(
-                    "a part of %s is gone; the attempts of some seconds before the restart are lost", self._path
-                )
-                continue
-            stretch = Stretch(file, start, end, first_open, -1)
-            self._fold(stretch, file.read(start, end - 1).split(b"\n"), counted_before=self.first_open)
-            self._stretches.append(stretch)
+    def _replay(self, places: Sequence[Place]) -> None:
+        for file in self._follower.files:
+            if file.again < file.offset:
+                lines = file.read(file.again, file.offset - 1).split(b"\n")
+                self._fold(file, file.again, lines, counted_before=self.first_open)
+        found = {file.inode for file in self._follower.files if file.offset}
+        if any(place.again < place.offset and place.inode not in found for place in places):
+            log.warning("a part of %s is gone; attempts of the seconds before the restart are lost", self._path)
 
-    def _fold(self, stretch: Stretch, lines: Sequence[bytes], *, counted_before: int) -> float:
-        """Count lines, but for those of seconds that were `counted_before`; the latest time of any."""
-        read_attempt, first_open, latest, unknown, ended = (
-            self._read_attempt,
-            stretch.first_open,
-            stretch.latest,
-            0,
-            0.0,
-        )
+    def _fold(self, file: LogFile, start: int, lines: Sequence[bytes], *, counted_before: int = 0) -> float:
+        """Count lines, but for those of seconds that were `counted_before`; when the last of these attempts ended."""
+        read_attempt, unknown, ended = self._read_attempt, 0, 0.0
         for line in lines:
             attempt = read_attempt(line)
             if attempt is None:
                 unknown += 1
                 continue
             ended = max(ended, attempt.ended)
-            second = max(int(attempt.ended), first_open)
-            latest = max(latest, second)
             if attempt.number > 1 and (first := self._unsettled.get(attempt.request)) is not None:
                 first.unsettled[attempt.request] = attempt.status
+            second = int(attempt.ended)
             if second >= counted_before:
-                self._count(attempt, second)
-        stretch.latest = latest
-        self.version += 1
+                self._count(attempt, max(second, self.first_open))
+        if lines:
+            self._stretches.append(Stretch(file, start, max(int(ended), self.first_open)))
+            self.version += 1
         if unknown:
             log.warning("%s: %d lines do not tell of an attempt, and are left out", self._path, unknown)
         return ended
@@ -173,20 +153,9 @@ class Recorder:
                 del self._unsettled[request]
 
     def _progress(self, first_open: int, kept: Sequence[Stretch]) -> str:
-        files = self._follower.files
-        places = [file.place for file in files]
-        return json.dumps(
-            {
-                "first_open": first_open,
-                "files": [[place.inode, place.head.hex(), place.offset] for place in places],
-                # A file that was truncated is not among the open ones; what stood there cannot be read again.
-                "stretches": [
-                    [files.index(part.file), part.start, part.end, part.first_open]
-                    for part in kept
-                    if part.file in files
-                ],
-            }
-        )
+        for file in self._follower.files:
+            file.again = min((stretch.start for stretch in kept if stretch.file is file), default=file.offset)
+        return json.dumps({"first_open": first_open, "files": [astuple(file.place) for file in self._follower.files]})
 
 
 def in_order(open_seconds: Mapping[int, OpenSecond], endpoint: str) -> Iterator[tuple[int, dict[str, Tally]]]:

@@ -115,7 +115,7 @@ class Tally:
     def _judge(self, attempt: Attempt) -> None:
         if attempt.failed:
             self.unsettled[attempt.request] = attempt.status
-        elif not 200 <= attempt.status < 300:
+        elif attempt.status >= 300:  # 0 here: the caller went away, which is nobody's error
             self._model_errors += 1
             self._errors_4xx += 400 <= attempt.status < 500
             self._errors_5xx += 500 <= attempt.status < 600

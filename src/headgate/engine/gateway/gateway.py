@@ -95,18 +95,12 @@ class Gateway:
         """The attempt log, one JSON line for each attempt at a model server (`evidence.attempts`)."""
         return self._place.attempts
 
-    def rotate_attempts(self, aside: Path) -> None:
-        """Move the attempt log aside (in the same file system) and let Envoy go on in a new one.
-
-        Lines reach the file aside until about a tenth of a second later. Raises Unavailable where Envoy does not
-        answer: then it may go on in the file aside, and `rotate_attempts` again, with another name, tells it anew.
-        """
-        with writing(aside):
-            self.attempts.rename(aside)
-        self.reopen_attempts()
-
     def reopen_attempts(self) -> None:
-        """Let Envoy go on in a new attempt log, after the old one was moved aside. Raises as `rotate_attempts`."""
+        """Let Envoy go on in a new attempt log, after the old one was renamed (in the same file system).
+
+        Lines reach the old file until about a tenth of a second later. Raises Unavailable where Envoy does not answer:
+        then it may go on in the old file, and is to be asked again.
+        """
         self._make_attempts()
         self._admin.reopen_logs()
 
@@ -213,6 +207,10 @@ class Gateway:
         active = f"http.{STATS}.downstream_rq_active"
         stats = self._admin.stats_like(rf"^{re.escape(active)}$|^cluster\..*\.upstream_rq_(pending_)?active$")
         return 2 * stats.get(active, 0) - sum(stats.values())
+
+    def finds_healthy(self, cluster: Cluster) -> bool:
+        """Whether all servers of a cluster that it was told of are healthy."""
+        return not self._unhealthy({cluster.name: cluster}, ())
 
     def routes_in_force(self, endpoint: str) -> dict[str, float]:
         """The weight of each variant in Envoy itself (of `routes.TOTAL`); empty for an endpoint it does not know."""

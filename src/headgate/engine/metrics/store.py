@@ -177,6 +177,8 @@ class MetricStore:
 def _opened(path: Path) -> sqlite3.Connection:
     try:
         return _connect(path)
+    except sqlite3.OperationalError as error:  # locked, a full disk, no permission: nothing is wrong with what is in it
+        raise Unavailable(f"The engine cannot use {path}: {error}.", hint="Is the disk full?") from None
     except sqlite3.DatabaseError as error:
         aside = path.with_name(f"{path.name}.damaged")
         log.error("%s cannot be read (%s); it is now %s, and metrics begin anew", path, error, aside.name)

@@ -143,6 +143,8 @@ def _element(name: str, value: Any, shape: Shape) -> str:
             inner = datetime.fromtimestamp(value, UTC).isoformat().replace("+00:00", "Z")
         case _ if shape.type_name == "boolean":
             inner = str(value).lower()
+        case _ if shape.type_name in ("double", "float"):
+            inner = str(float(value))
         case _:
             inner = _text(str(value))
     return f"<{name}>{inner}</{name}>"
