@@ -1,4 +1,4 @@
-"""The runner process from inside: each rollout is taken on by itself, whatever happens to another."""
+"""Several rollouts at once: each is taken on by itself, whatever happens to another."""
 
 import threading
 from collections.abc import Callable
