@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from benchmarks.rollouts.traffic import Plan, counted
+from headgate.rollout.judge import SLACK_US
 
 Ints = NDArray[np.integer]
 Places = NDArray[np.floating]
@@ -45,6 +46,10 @@ class Shape:
             return np.where(waits, self.place(self.milliseconds(place) + wait), place)
 
         return change
+
+
+SLOW = Shape().place(Shape().milliseconds(np.array(QUANTILES)) + SLACK_US / 1000)
+"""The places above which an answer is slow: the stable variant's quantiles, and what is let pass beyond them."""
 
 
 def same(random: Random, place: Places) -> Places:
@@ -85,7 +90,7 @@ def latencies(random: Random, rollouts: int, plan: Plan, change: Change) -> Late
     place[mine] = change(random, place[mine])
     ours = np.empty((3, *size[:2]), np.int16)
     both = np.empty((3, *size[:2]), np.int16)
-    for i, quantile in enumerate(QUANTILES):
+    for i, quantile in enumerate(SLOW):
         slow = place > np.float32(quantile)
         both[i] = np.count_nonzero(slow, axis=2)
         ours[i] = np.count_nonzero(slow & mine, axis=2)
@@ -136,7 +141,7 @@ def sticky_latencies(
     mine = random.random(size) < plan.weights[0]
     by_nature = np.arange(clients.count) < clients.slow
     # the first answers between the thresholds, from the rarest to any: each first time is the least of those above it
-    parts = np.diff([0.0, *(1.0 - q for q in reversed(QUANTILES)), 1.0])
+    parts = np.diff([0.0, *(1.0 - q for q in reversed(SLOW)), 1.0])
     times = np.minimum.accumulate([random.exponential(1.0 / (rate * part), size) for part in parts])
     times[:, :, by_nature] = times[-1][:, by_nature]
     seen = counted(times[-1], mine, plan.length)

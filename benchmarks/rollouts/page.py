@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.rollouts import cells as names
 from benchmarks.rollouts.results import CellFigures, Figures, Results
 from headgate.rollout.eprocess import GRID_SIZE, LARGEST_RATIO, RatioProcess
-from headgate.rollout.judge import ERROR_TOLERANCE, LATENCY_TOLERANCE, Limits
+from headgate.rollout.judge import ERROR_TOLERANCE, LATENCY_TOLERANCE, SLACK_US, Limits
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = DOCS / "judging.md"
@@ -46,6 +46,10 @@ def lines(results: Results) -> str:
         [
             ("tolerated ratio of failing units, canary to stable", f"{ERROR_TOLERANCE:g}"),
             ("tolerated ratio of slow units", f"{LATENCY_TOLERANCE:g}"),
+            (
+                "slow",
+                f"more than {SLACK_US / 1000:g} ms above the stable version's p50, p90, p99 from before the canary",
+            ),
             ("line of an e-value", f"{LIMITS.line:g}"),
             ("least requests at the canary in the step", f"{LIMITS.min_requests:,}"),
             (

@@ -8,7 +8,7 @@ from scipy.special import ndtri
 from benchmarks.rollouts.fold import first_alarm, shares
 from benchmarks.rollouts.latency import Latencies
 from benchmarks.rollouts.traffic import Traffic
-from headgate.rollout.judge import ERROR_TOLERANCE, LATENCY_TOLERANCE, Limits
+from headgate.rollout.judge import ERROR_TOLERANCE, LATENCY_TOLERANCE, SLACK_US, Limits
 
 Ints = NDArray[np.integer]
 Floats = NDArray[np.floating]
@@ -51,14 +51,19 @@ def slow_p99(ours: Floats, theirs: Floats, seconds: int) -> Ints:
     return first_minute(ours > 1.5 * theirs, seconds)
 
 
+def above(ours: Floats, theirs: Floats, ratio: float) -> Flags:
+    """Milliseconds that are too high by ratio, and by more than what is let pass."""
+    return np.asarray(ours > np.maximum(ratio * theirs, theirs + SLACK_US / 1000))
+
+
 def floor(ours: Floats, theirs: Floats, seconds: int) -> Ints:
     """Ours: the floor rule on the same windows of one minute, each of which has enough requests."""
-    return first_minute(running(ours > LIMITS.floor_ratio * theirs, LIMITS.floor_windows), seconds)
+    return first_minute(running(above(ours, theirs, LIMITS.floor_ratio), LIMITS.floor_windows), seconds)
 
 
 def median(ours: Floats, theirs: Floats, seconds: int) -> Ints:
     """Ours where clients are the units: the same on medians."""
-    return first_minute(running(ours > LIMITS.median_ratio * theirs, LIMITS.floor_windows), seconds)
+    return first_minute(running(above(ours, theirs, LIMITS.median_ratio), LIMITS.floor_windows), seconds)
 
 
 def mann_whitney(traffic: Latencies) -> Ints:

@@ -23,7 +23,7 @@ def test_a_good_version_is_promoted_step_by_step(simulation: Simulation) -> None
     assert run.ended is not None
     assert (run.ended.outcome, run.ended.verdict) == ("promoted", "pass")
     assert simulation.world.config == FINAL
-    assert simulation.world.calls == ["start_canary", "shift 10", "shift 50", "promote", "probe 2", "close"]
+    assert simulation.world.calls == ["start_canary", "warm_up", "shift 10", "shift 50", "promote", "probe 2", "close"]
     assert simulation.world.told["headgate:last-good"] == STABLE
     assert "headgate:rollout" not in simulation.world.told
     assert "requests reached the canary" in why(run)
@@ -35,7 +35,7 @@ def test_a_failing_version_goes_back_by_itself(simulation: Simulation) -> None:
     assert run.ended is not None
     assert (run.ended.outcome, run.ended.verdict) == ("rolled back", "fail")
     assert "failing units were the canary's" in why(run)
-    assert simulation.world.calls == ["start_canary", "shift 10", "shift 0", "go_back", "probe 1", "close"]
+    assert simulation.world.calls == ["start_canary", "warm_up", "shift 10", "shift 0", "go_back", "probe 1", "close"]
     assert simulation.world.config == STABLE
     assert simulation.world.told["headgate:last-good"] == "iris-production-v0-00000000"
 
@@ -45,7 +45,7 @@ def test_a_slow_version_goes_back_by_itself(simulation: Simulation) -> None:
     run = simulation.until()
     assert run.ended is not None
     assert run.ended.verdict == "fail"
-    assert "slower than the baseline's p99" in run.ended.why
+    assert "slower than the baseline's p99 (and 2 ms)" in run.ended.why
 
 
 def test_the_canary_has_no_traffic_within_a_second_of_enough_evidence(simulation: Simulation) -> None:

@@ -90,7 +90,7 @@ def test_the_floor_rule_is_the_judges() -> None:
     for row, alarm in zip(ours, found, strict=True):
         case, first = Case(), 12 * 60
         for minute, canary in enumerate(row):
-            case = case.after_tail(Tail(60.0 * minute, 60.0, 1.0, 1.0, 10.0, float(canary), 1000, 1000), LIMITS)
+            case = case.after_tail(Tail(60.0 * minute, 60.0, 1.0, 1.0, 10_000.0, 1000 * canary, 1000, 1000), LIMITS)
             if judge(case, LIMITS, bake_over=False).verdict == "fail":
                 first = min(first, 60 * minute + 59)
         assert alarm == first

@@ -138,4 +138,4 @@ def test_a_version_that_answers_nothing_goes_back(scene: Scene, kind: str) -> No
 def test_a_slow_version_goes_back(scene: Scene) -> None:
     scene.warm()
     run = went_back(scene, "slow")
-    assert re.search(r"units slower than the baseline's p(50|90|99) were the canary's", why(run))
+    assert re.search(r"units slower than the baseline's p(50|90|99) \(and 2 ms\) were the canary's", why(run))

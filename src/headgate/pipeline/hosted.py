@@ -21,6 +21,8 @@ from headgate.pipeline.run import Analysis, Thresholds
 from headgate.pipeline.terms import Terms
 
 REMEMBERED_SECONDS = 1.0
+WARM_UPS = 10
+"""Requests to each server of a canary before it gets traffic: the first ones of a process are slow, and would count."""
 
 
 class HostedWorld:
@@ -108,9 +110,23 @@ class HostedWorld:
 
     def probe(self, version: int) -> Probed:
         """See `World`."""
+        return self._ask(version)
+
+    def warm_up(self) -> Probed:
+        """See `World`."""
+        times = WARM_UPS * self._terms.instances
+        return self._ask(self._terms.version, variant=canary.CANARY, times=times)
+
+    def _ask(self, version: int, *, variant: str = "", times: int = 1) -> Probed:
         known = self._registry.version(self._terms.project, version)
         return probe(
-            self._store.folder, known, self._connection, self._terms.endpoint, refusable=self._terms.probe_refusable
+            self._store.folder,
+            known,
+            self._connection,
+            self._terms.endpoint,
+            variant=variant,
+            times=times,
+            refusable=self._terms.probe_refusable,
         )
 
     def windows(self, analysis: Analysis, thresholds: Thresholds | None, *, start: int, end: int) -> list[Window]:

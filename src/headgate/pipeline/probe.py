@@ -20,11 +20,19 @@ class Probed:
 
 
 def probe(
-    store: Path, version: ModelVersion, connection: Connection, endpoint: str, *, refusable: bool = False
+    store: Path,
+    version: ModelVersion,
+    connection: Connection,
+    endpoint: str,
+    *,
+    variant: str = "",
+    times: int = 1,
+    refusable: bool = False,
 ) -> Probed:
-    """Send a held-out row of the version's run, where this store has it.
+    """Send a held-out row of the version's run, where this store has it; `times` over, to warm a server up.
 
-    `refusable`: the user's own hooks may take other input, and refuse it. Raises Unavailable where it is not answered.
+    `variant` is asked whatever its weight, and what becomes of such a request is no evidence. `refusable`: the user's
+    own hooks may take other input, and refuse it. Raises Unavailable where it is not answered.
     """
     try:
         body = _row(store, version)
@@ -33,7 +41,10 @@ def probe(
     except InvalidInput as error:  # the deployment is done all the same
         return Probed(None, f"Nothing was asked, for no row of its run can be read: {error.message}")
     try:
-        answer = Runtime(connection).invoke(endpoint, body).body.decode(errors="replace").strip()
+        runtime = Runtime(connection)
+        for _ in range(times - 1):
+            runtime.invoke(endpoint, body, variant=variant)
+        answer = runtime.invoke(endpoint, body, variant=variant).body.decode(errors="replace").strip()
         return Probed(answer, f"A held-out row was answered: {answer}")
     except HeadgateError as error:
         if isinstance(error, InvalidInput) and refusable:

@@ -52,17 +52,18 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """The stable variant's latency in microseconds, measured up to `end` (epoch seconds)."""
+    """The stable variant's latency in microseconds, measured up to `end` (epoch seconds), and what is let pass."""
 
     p50: float
     p90: float
     p99: float
+    slack: float
     end: int
 
     @property
     def values(self) -> tuple[float, float, float]:
-        """The three of them."""
-        return self.p50, self.p90, self.p99
+        """What is slower than these is slow."""
+        return self.p50 + self.slack, self.p90 + self.slack, self.p99 + self.slack
 
 
 @dataclass(slots=True)
@@ -134,7 +135,7 @@ class Run:
 
     def _measured(self, entry: Entry) -> None:
         content = entry.content
-        self.thresholds = Thresholds(content["p50"], content["p90"], content["p99"], content["end"])
+        self.thresholds = Thresholds(content["p50"], content["p90"], content["p99"], content["slack"], content["end"])
 
     def _looked(self, entry: Entry) -> None:
         self.analysis = Analysis(**entry.content["analysis"])

@@ -22,9 +22,11 @@ from headgate.errors import HeadgateError, InvalidInput, NotFound, Refused, Unav
 from headgate.hosting.canary import TAG_GENERATION, canary_percent
 from headgate.hosting.deployment import TAG_ROLLOUT
 from headgate.pipeline.looks import Look, look
+from headgate.pipeline.probe import Probed
 from headgate.pipeline.rollouts import Rollout
 from headgate.pipeline.run import Analysis, Ending, Run, sentence
 from headgate.pipeline.world import World
+from headgate.rollout.judge import SLACK_US
 from headgate.rollout.plan import Analyse, Approve, Promote, Shift, Start
 
 LOOK_SECONDS = 0.2
@@ -154,7 +156,7 @@ class Tick:
     def _start(self, run: Run, state: EndpointState | None) -> float | None:
         terms = run.terms
         if state is not None and state.config_name == terms.canary_config:
-            return self._done(run, f"the canary runs, at weight 0 (config {terms.canary_config})")
+            return self._warmed_up(run)
         if state is not None and _failed_since(run.modified, state):
             return self._decide(run, "fail", "roll back", sentence(f"The canary did not start: {state.failure_reason}"))
         if run.thresholds is None and state is not None:
@@ -166,6 +168,15 @@ class Tick:
         patience = min(TRY_SECONDS, max(LEAST_TRY, TRY_FACTOR * p99 / 1e6)) if p99 else TRY_SECONDS
         self._world.start_canary(patience)
         return POLL_SECONDS
+
+    def _warmed_up(self, run: Run) -> float | None:
+        try:
+            said = self._asked(self._world.warm_up)
+        except Unavailable as error:
+            return self._decide(run, "fail", "roll back", error.message)
+        if said is None:
+            return POLL_SECONDS
+        return self._done(run, f"the canary runs, at weight 0 (config {run.terms.canary_config})")
 
     def _shift(self, run: Run, state: EndpointState | None, weight: float) -> float:
         if state is not None and run.begun and _near(canary_percent(state), weight):
@@ -230,17 +241,17 @@ class Tick:
 
     def _probed(self, run: Run) -> float | None:
         try:
-            said = self._probe(run.terms.version)
+            said = self._asked(lambda: self._world.probe(run.terms.version))
         except Unavailable as error:
             if not run.terms.config_before:
                 return self._end(Ending("stopped", "fail", error.message))
             return self._decide(run, "fail", "roll back", error.message)
         return POLL_SECONDS if said is None else self._done(run, said)
 
-    def _probe(self, version: int) -> str | None:
+    def _asked(self, probe: Callable[[], Probed]) -> str | None:
         """What is to be said of a probe, or None where it is to be made again. Raises what it raised once too often."""
         try:
-            said = self._world.probe(version).said
+            said = probe().said
         except HeadgateError:
             now = self._now()
             self._silent_since = now if self._silent_since is None else self._silent_since
@@ -294,7 +305,11 @@ class Tick:
         forward = terms.kind == "rollback"
         version = terms.version if forward else terms.version_before
         try:
-            said = self._probe(version) if version else "It runs no version that we know: not probed."
+            said = (
+                self._asked(lambda: self._world.probe(version))
+                if version
+                else "It runs no version that we know: not probed."
+            )
         except HeadgateError as error:
             said = f"The endpoint is back on {terms.config_before}, but does not answer: {error.message}"
             ending = Ending(ending.outcome, "error", f"{ending.why} {said}")
@@ -337,7 +352,8 @@ class Tick:
         found = self._world.baseline(start=start, end=end) if end > start else None
         if found is not None and found.requests >= BASELINE_REQUESTS:
             p50, p90, p99 = found.percentiles
-            content = {"p50": p50, "p90": p90, "p99": p99, "requests": found.requests, "start": start, "end": end}
+            content = {"p50": p50, "p90": p90, "p99": p99, "slack": SLACK_US}
+            content |= {"requests": found.requests, "start": start, "end": end}
             self._log.append("baseline", content, at=self._now(), by=RUNNER)
 
     def _end(self, ending: Ending) -> float | None:

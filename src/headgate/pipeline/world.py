@@ -46,6 +46,9 @@ class World(Protocol):
     def probe(self, version: int) -> Probed:
         """Ask the endpoint one real question. Raises Unavailable where it is not answered."""
 
+    def warm_up(self) -> Probed:
+        """Ask the canary, which has no traffic yet, the same several times. Raises Unavailable as `probe` does."""
+
     def windows(self, analysis: Analysis, thresholds: Thresholds | None, *, start: int, end: int) -> list[Window]:
         """The evidence of [start, end), by the second."""
 

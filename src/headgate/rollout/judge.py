@@ -44,6 +44,11 @@ class Limits:
     clients that no few of them settle its median. Clients are slow once; this sees what comes later."""
 
 
+SLACK_US = 2000.0
+"""Microseconds by which a canary may be slower whatever the ratio: nobody minds, and a ratio of next to nothing is
+soon reached, by one more hook, say. Slow is what exceeds the baseline's quantile by more than this."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """All evidence of one rollout, folded. Equal windows give equal cases, whoever folds them and whenever."""
@@ -87,10 +92,11 @@ class Case:
         if min(tail.stable_requests, tail.canary_requests) < limits.floor_requests:
             high = False
         elif self.by_request:
-            high = tail.canary_p99_us > limits.floor_ratio * tail.stable_p99_us
+            high = tail.canary_p99_us > max(limits.floor_ratio * tail.stable_p99_us, tail.stable_p99_us + SLACK_US)
         else:
             many = self.canary_seen >= limits.median_clients
-            high = many and tail.canary_p50_us > limits.median_ratio * tail.stable_p50_us
+            line = max(limits.median_ratio * tail.stable_p50_us, tail.stable_p50_us + SLACK_US)
+            high = many and tail.canary_p50_us > line
         return replace(self, slow_tails=self.slow_tails + 1 if high else 0)
 
     def at_new_step(self) -> "Case":
@@ -158,9 +164,10 @@ def _guilty(case: Case, limits: Limits) -> str:
         )
     if case.latency_e >= limits.line:
         name, worst = max(zip(QUANTILES, case.slow, strict=True), key=lambda pair: pair[1].e)
+        slow = f"units slower than the baseline's {name} (and {SLACK_US / 1000:g} ms)"
         return (
-            f"{worst.canary:,} of {worst.canary + worst.stable:,} units slower than the baseline's {name} were the "
-            f"canary's, which saw {_percent(worst)} of all units (e {case.latency_e:.3g} >= {limits.line:g})."
+            f"{worst.canary:,} of {worst.canary + worst.stable:,} {slow} were the canary's, which saw "
+            f"{_percent(worst)} of all units (e {case.latency_e:.3g} >= {limits.line:g})."
         )
     if case.slow_tails >= limits.floor_windows:
         name, ratio = ("p99", limits.floor_ratio) if case.by_request else ("median latency", limits.median_ratio)
