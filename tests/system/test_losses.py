@@ -20,7 +20,8 @@ pytestmark = pytest.mark.slow
 
 
 def everything(engine: RunningEngine, endpoint: str) -> list[object]:
-    processes = [engine.process(name) for name in ("supervisor", "engine", "gateway")] + engine.models(endpoint)
+    services = ("supervisor", "engine", "gateway", "runner")
+    processes = [engine.process(name) for name in services] + engine.models(endpoint)
     for process in processes:
         kill(process)
     return list(processes)

@@ -121,7 +121,8 @@ def test_started_and_watched_it_tells_a_line_for_each_change(scene: Scene) -> No
     assert len(lines) == len(set(lines))
     shown = [line for line in lines if re.match(TIME, line)]
     assert shown[0].endswith("in the place of version 1")
-    assert re.fullmatch(rf"{TIME}  promoted: The bake is over, .+", shown[-1])
+    assert re.search(rf"^{TIME}  pass: go on\. The bake is over, ", said, re.MULTILINE)
+    assert re.match(rf"{TIME}  promoted\. Version \d+ has all traffic\.", shown[-1])
     assert shown[1:] != []
     latest = scene.rollouts.latest()
     assert latest is not None
@@ -177,7 +178,7 @@ def test_interrupted_the_watcher_ends_and_the_rollout_goes_on(scene: Scene) -> N
     assert "Traceback" not in error
     assert rollout.run().ended is None
     said = says(scene, "rollout", "abort", "--reason", "no time", "--watch", code=5)
-    assert "aborted: " in said.splitlines()[-1]
+    assert "  aborted. " in said.splitlines()[-1]
     assert says(scene, "rollout", "why").startswith("Aborted: ")
     assert ": no time." in says(scene, "rollout", "why")
 
@@ -202,7 +203,7 @@ def test_an_open_rollout_is_seen_everywhere(scene: Scene) -> None:
     assert told.startswith(f"Told rollout {terms.number} of typed-production;")
     watched = says(scene, "rollout", "watch")
     assert "said approve: checked by hand" in watched
-    assert "promoted: " in watched.splitlines()[-1]
+    assert f"promoted. Version {terms.version} has all traffic." in watched.splitlines()[-1]
     assert scene.status(terms.version) == "Approved"
 
 
@@ -231,7 +232,9 @@ def test_rollback_forth_and_back_and_out_of_an_open_rollout(scene: Scene) -> Non
     planned = document(scene, "rollback", "--dry-run")
     assert (planned["from"], planned["dry_run"]) == (new, True)
     said = says(scene, "rollback", "--reason", "complaints from sales")
-    assert "Rolled back: complaints from sales." in said or "rolled back: complaints from sales." in said
+    assert "takes typed-production back from version" in said
+    assert "complaints from sales." in said
+    assert "  rolled back. " in said.splitlines()[-1]
     assert scene.config() == planned["to"]
     assert says(scene, "rollout", "why") == "Rolled back: complaints from sales.\n"
     says(scene, "rollback")

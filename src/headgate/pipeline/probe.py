@@ -37,7 +37,7 @@ def probe(
     try:
         body = _row(store, version)
     except NotFound:
-        return Probed(None, "No row of its run is in this store: nothing was asked.")
+        return Probed(None, "It was not probed: this store has no row of its run.")
     except InvalidInput as error:  # the deployment is done all the same
         return Probed(None, f"Nothing was asked, for no row of its run can be read: {error.message}")
     try:
