@@ -207,7 +207,7 @@ class Load:
         steady, self._share = abs(share - self._share) < 0.15, share
         now, (at, told) = self._stage.timeline.seconds, self._told
         news = abs(share - told) > 0.05 or (share == 0) != (told == 0) or (share > 0 and now - at > 5)
-        if not self.telling or not steady or not news:
+        if not self.telling or not steady or not news or 0 < share < 0.04:
             return
         self._told = now, share
         bar = ("█" * round(20 * share)).ljust(20, "·")

@@ -14,7 +14,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from headgate.core.digest import sha256_file
 from headgate.core.evidence import Counts, Window
@@ -40,14 +42,14 @@ from tests.system.engine import ROOT, RunningEngine, Sum, until
 ENVIRONMENT = "production"
 PERSON = "tester"
 
-ROWS: list[object] = [{"x": 1.0, "y": 2.0}] * 6 + [{"x": 1.0, "y": 2.0, "poison": 1}]
+ROWS: list[object] = [*[{"x": 1.0, "y": 2.0}] * 6, {"x": 1.0, "y": 2.0, "poison": 1.0}]
 """What clients send in turn. Every one of them sends the poison now and then: 7 and the number of clients have no
 common factor."""
 CLIENTS = 500
 RATE = 200.0
 
 _HOOKS = """
-import json, os, time
+import json, os, random, time
 
 def model_fn(model_dir):
     {load}
@@ -61,6 +63,7 @@ def predict_fn(row, model):
 """
 VERSIONS = {
     "good": ("return 1", "pass"),
+    "noisy": ("return 1", "time.sleep(random.expovariate(2000)); assert random.random() > 0.01, 'bad luck'"),
     "failing": ("return 1", "assert 'poison' not in row, 'this input was never tried'"),
     "broken": ("return 1", "raise RuntimeError('nothing works')"),
     "slow": ("return 1", "time.sleep(0.03)"),
@@ -75,7 +78,7 @@ VERSIONS = {
 class Scene:
     """One project on an engine: its folder beside the home, its endpoint, its versions, its rollouts."""
 
-    def __init__(self, engine: RunningEngine, name: str, **canary: object) -> None:
+    def __init__(self, engine: RunningEngine, name: str, **canary: Any) -> None:
         self.engine = engine
         self.name = name
         self.folder = engine.home.path.parent / name
@@ -85,7 +88,7 @@ class Scene:
 
     # ---- the project
 
-    def say(self, *, approve: bool = False, **canary: object) -> None:
+    def say(self, *, approve: bool = False, **canary: Any) -> None:
         """Write headgate.yaml with these keys of its canary phase: short bakes unless told otherwise."""
         terms = {"steps": ["10%", "50%"], "bake": "1s", "min_requests": 20, **canary}
         phases: list[object] = [{"approve": {}}] if approve else []
@@ -102,7 +105,7 @@ class Scene:
         """As it stands in headgate.yaml now."""
         return load(self.folder)
 
-    @property
+    @cached_property
     def connection(self) -> Connection:
         """The engine's API."""
         file = self.engine.home.read()
@@ -126,7 +129,7 @@ class Scene:
             digest=sha256_file(archive),
             image=SERVING_IMAGE,
             model_data_url=url,
-            environment={},
+            environment={"HEADGATE_DRAIN_SECONDS": "2"},
             metadata={},
         )
         if approved:
@@ -209,15 +212,16 @@ class Scene:
         with self.engine.load(self.endpoint, rate=rate, clients=clients, rows=rows or ROWS) as total:
             yield total
 
-    def warm(self, requests: int = 320) -> None:
+    def warm(self, requests: int = 300) -> None:
         """Wait until the stable variant has answered enough requests on its present config to know its latency."""
-        began = self.engine.settled(self.endpoint)["LastModifiedTime"].timestamp() + 1.0
-        settled = time.time()
-        until(
-            lambda: time.time() > settled + 0.5 and sum(began < a.ended for a in self.attempts()) >= requests,
-            20,
-            "a baseline",
-        )
+        began: int = math.floor(self.engine.settled(self.endpoint)["LastModifiedTime"].timestamp()) + 1
+
+        def answered() -> bool:
+            through = math.floor(time.time()) - 1
+            stable = [a.ended for a in self.attempts() if a.variant == "stable"]
+            return sum(began <= ended < through for ended in stable) >= requests
+
+        until(answered, 20, "a baseline")
 
     # ---- the command line
 
@@ -257,13 +261,13 @@ def sufficient(attempts: list[Attempt], began: float) -> float | None:
         if attempt.failed and unit not in failing:
             failing.add(unit)
             counts[attempt.variant][1] += 1
-            if case.after(_window(second, counts)).errors.e >= Limits().line:
-                return attempt.ended
+        if failing and case.after(_window(second, counts)).errors.e >= Limits().line:
+            return attempt.ended
     return None
 
 
 def _window(second: int, counts: dict[str, list[int]]) -> Window:
-    stable, canary = (Counts(*counts[variant], (0, 0, 0), 0) for variant in ("stable", "canary"))
+    stable, canary = (Counts(seen, failing) for seen, failing in (counts["stable"], counts["canary"]))
     return Window(float(second), 1.0, stable, canary)
 
 

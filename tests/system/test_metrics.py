@@ -78,4 +78,4 @@ def the_judge_is_told_the_same(engine: RunningEngine, found: Sum, start: int) ->
     assert tail is not None
     assert (tail.stable_requests, tail.canary_requests) == (found.variants["stable"], found.variants["canary"])
     assert baseline.requests == tail.stable_requests
-    assert 0 < baseline.percentiles[0] <= baseline.percentiles[1] <= baseline.percentiles[2] == tail.stable_us < 1e6
+    assert 0 < baseline.percentiles[0] <= baseline.percentiles[1] <= baseline.percentiles[2] == tail.stable_p99_us < 1e6

@@ -210,8 +210,8 @@ def test_a_change_of_weights_by_somebody_else_stops_it(idle: Scene) -> None:
     run = idle.ended(rollout)
     assert outcome(run) == ("stopped", "error"), "\n".join(told(run))
     assert why(run) == (
-        "Stopped: Somebody else changed the weights of endpoint idle-production: the canary has 30 %; this rollout left "
-        "it at 10 %. It was left as it is."
+        "Stopped: Somebody else changed the weights of endpoint idle-production: the canary has 30 %; this rollout "
+        "left it at 10 %. It was left as it is."
     )
     found = idle.engine.settled(idle.endpoint)
     assert found["EndpointConfigName"] == run.terms.canary_config
