@@ -95,7 +95,7 @@ def played(scene: Scene, kind: str, die: Callable[[Scene], list[float]]) -> tupl
 
 @pytest.mark.parametrize("name", DEATHS)
 def test_a_good_version_is_promoted_whatever_is_killed(engine: RunningEngine, name: str) -> None:
-    scene = Scene(engine, f"good-{name}", bake="3s")
+    scene = Scene(engine, f"good-{name}", bake="3s", steps=["50%"])
     ended, said = played(scene, "good", lambda scene: killed(name, scene))
     assert ended == ("promoted", "pass"), said
 
@@ -126,7 +126,7 @@ def test_a_runner_that_is_told_to_end_is_replaced_and_the_rollout_goes_on(
         assert wait_for_exit(runner, 5)
         return []
 
-    ended, said = played(Scene(engine, f"told-{kind}", bake="3s"), kind, end)
+    ended, said = played(Scene(engine, f"told-{kind}", bake="3s", steps=["50%"]), kind, end)
     assert ended == expected, said
 
 
