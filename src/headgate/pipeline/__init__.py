@@ -8,6 +8,7 @@
     hosted     the same for SageMaker's API
     tick       observe, decide, apply, verify by reading back, record
     start      the terms of a new one
+    foreign    what somebody else did to the endpoint
     looks      the evidence of the present step, and what the judge says of it
     probe      one real question to an endpoint
     story      a rollout in words: what happened, and why

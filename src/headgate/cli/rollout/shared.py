@@ -75,11 +75,13 @@ def document(run: Run) -> dict[str, Any]:
 
 def marks(run: Run) -> list[str]:
     """The steps of the plan, each with where it stands."""
-    signs = {"done": "done", "open": "now ", "left": "    "}
+    signs = {"done": "done", "open": "now ", "ended": "end ", "left": "    "}
     return [f"  {signs[_state(run, i)]}  {step.words}" for i, step in enumerate(run.terms.steps)]
 
 
 def _state(run: Run, index: int) -> str:
     if index < run.step:
         return "done"
-    return "open" if index == run.step and run.ended is None and run.ending is None else "left"
+    if index > run.step:
+        return "left"
+    return "ended" if run.ended is not None or run.ending is not None else "open"
