@@ -47,8 +47,7 @@ class Settler:
             self.state.put_endpoint(
                 replace(row, status=status, target=target, failure_reason=self.fails_because)  # type: ignore[arg-type]
             )
-        else:
-            assert row.target is not None
+        elif row.target is not None:  # else it was woken for a tag
             self.state.put_endpoint(replace(row, status="InService", active=row.target, target=None))
 
 

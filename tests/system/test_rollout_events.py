@@ -100,7 +100,7 @@ def test_while_one_is_open_nothing_else_starts(idle: Scene) -> None:
     with pytest.raises(Refused, match="is under way on idle-production"):
         idle.roll_back()
     rollout.tell("approve", {"reason": "looks right"}, by=PERSON)
-    idle.until(rollout, at_step(1))
+    idle.until(rollout, at_step(2))
     assert idle.status(first) == "Approved"
     version = Registry(idle.connection).version(idle.name, other)
     with pytest.raises(Refused, match="is under way on idle-production"):  # the tag says so, to other folders too

@@ -15,14 +15,15 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
-
-import obstore
-from obstore.store import LocalStore
+from typing import TYPE_CHECKING, BinaryIO
 
 from headgate.core.files import sync_folder, writing
 from headgate.errors import InvalidInput, NotFound, Refused
+
+if TYPE_CHECKING:
+    from obstore.store import LocalStore
 
 KEY = re.compile(r"[A-Za-z0-9._=+@:,()!' -]+(/[A-Za-z0-9._=+@:,()!' -]+)*", re.ASCII)
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
@@ -31,17 +32,17 @@ STALE_SECONDS = 3600.0
 
 
 class Store:
-    """Bytes by key, in a folder. Keys are relative paths of plain characters, such as `runs/1/000012.json`."""
+    """Bytes by key, in a folder, which is made by the first write. Keys are relative paths of plain characters, such as
+    `runs/1/000012.json`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self._objects = LocalStore(folder)
 
     @classmethod
     def open(cls, folder: Path) -> "Store":
         """The store in `folder`, which is made where needed and swept of what killed writers left in it."""
         store = cls(folder)
+        folder.mkdir(parents=True, exist_ok=True)
         sweep(folder)
         return store
 
@@ -57,6 +58,8 @@ class Store:
         """The bytes of `key`. Raises NotFound."""
         if not self.exists(key):
             raise NotFound(f"There is no {key} in {self.folder}.")
+        import obstore
+
         return obstore.get(self._objects, key).bytes().to_bytes()
 
     def exists(self, key: str) -> bool:
@@ -65,8 +68,18 @@ class Store:
 
     def list(self, prefix: str = "") -> list[str]:
         """All keys in the folder `prefix`, and in those below it, sorted."""
+        import obstore
+
+        if not self.folder.is_dir():
+            return []
         batches = obstore.list(self._objects, prefix.rstrip("/") or None)
         return sorted(found["path"] for found in itertools.chain.from_iterable(batches))
+
+    @cached_property
+    def _objects(self) -> "LocalStore":
+        from obstore.store import LocalStore
+
+        return LocalStore(self.folder)
 
     def _path(self, key: str) -> Path:
         return self.folder / checked_key(key)

@@ -191,7 +191,7 @@ def test_values_of_a_form_are_read_as_their_type_or_refused(served: Services) ->
 
 
 scalars = (
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(max_size=8)
     | st.sampled_from(["Sum", "p99", "Mine", "Headgate", "AWS/SageMaker", "UnitsSlow", "EndpointName", NOW, NOW + 60])
 )  # fmt: skip
 NAMES = (
