@@ -46,6 +46,8 @@ def test_the_tour_works_as_it_is_written(short_folder: Path) -> None:
     assert '"label":"setosa"' in done.stdout, said
     assert '"label":"virginica"' in (short_folder / "flowers" / "answer.json").read_text()
     assert "Promoted: The bake is over" in done.stdout, said
+    assert re.search(r"^Rolled back: \d+ of \d+ (failing units|units slower)", done.stdout, re.MULTILINE), said
+    assert "exit code 1\n" in done.stdout, said
     load = json.loads((short_folder / "flowers" / "load.log").read_text().splitlines()[-1])
     assert load["failed"] == 0, load
     assert load["variants"]["canary"] > 300
