@@ -29,7 +29,7 @@ demo: setup  ## four versions of iris under load: one promoted, two rolled back 
 test: setup  ## everything but the proofs (at most 15 minutes on two cores)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not proof"
 
-test-fast: setup  ## what needs no server (under a minute)
+test-fast: setup  ## what needs no server and little time (under a minute)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not proof"
 
 proof: setup  ## soak, chaos and simulations, bounded

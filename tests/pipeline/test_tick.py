@@ -58,6 +58,7 @@ def test_the_canary_has_no_traffic_within_a_second_of_enough_evidence(simulation
     assert decided - began < 1.5  # 50 requests a second at 10 %: three failures come within the first second
 
 
+@pytest.mark.slow
 def test_a_bake_of_hours_ends_when_it_is_over(tmp_path: Path) -> None:
     long = Canary((5.0,), bake=6 * 3600.0, min_requests=300, wait=3600.0)
     simulation = Simulation(tmp_path, SimulatedWorld(terms(long), Traffic(rate=5.0)))
@@ -86,6 +87,7 @@ class Died(BaseException):
     """The process was killed."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fails", [0.001, 0.3])
 def test_killed_at_every_call_and_entry_it_ends_the_same(tmp_path: Path, fails: float) -> None:
     """A kill before and after each change of the world and each entry of the log."""

@@ -121,6 +121,7 @@ class World:
                     self.write(happening)
 
 
+@pytest.mark.slow
 @given(st.lists(moves, max_size=40))
 @settings(max_examples=150)
 def test_figures_are_those_of_a_naive_fold(happened: Sequence[object]) -> None:
