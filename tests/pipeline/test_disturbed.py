@@ -272,7 +272,10 @@ def test_of_two_processes_without_a_lock_each_step_is_taken_once(started: Path) 
     assert [process.exitcode for process in processes] == [0, 0]
     run = Rollouts(Store(started), "production").get(1).run()
     assert run.ended is not None
-    assert run.ended.outcome == "promoted"
-    assert steps(run) == [(kind, step) for step in range(len(QUICK.steps)) for kind in ("step", "done")]
     config, _, _ = json.loads((started / "endpoint.json").read_text())
-    assert config == FINAL
+    whole = [(kind, step) for step in range(len(QUICK.steps)) for kind in ("step", "done")]
+    assert steps(run) == whole[: len(steps(run))]
+    if run.ended.outcome == "promoted":
+        assert (steps(run), config) == (whole, FINAL)
+    else:  # one was held up between its last look at the log and its change, which the other took for a stranger's
+        assert "Somebody else changed" in run.ended.why

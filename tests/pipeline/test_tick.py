@@ -236,6 +236,16 @@ def test_aborted_at_each_entry_it_ends_where_it_began(tmp_path: Path, entries: i
         simulation.rollout.tell("abort", {}, by="grace")
 
 
+def test_aborted_and_deleted_it_is_aborted(simulation: Simulation) -> None:
+    """What `headgate down` does: nobody else is to be blamed for it."""
+    simulation.until(lambda run: run.analysis is not None)
+    simulation.rollout.tell("abort", {"reason": "headgate down"}, by="grace")
+    simulation.world.meddle(deleted=True)
+    run = simulation.until()
+    assert run.ended is not None
+    assert why(run) == "Aborted: grace aborted the rollout: headgate down."
+
+
 def test_without_traffic_a_person_is_asked_and_may_let_it_go_on(simulation: Simulation) -> None:
     simulation.world.traffic = Traffic(rate=0.0)
     run = simulation.until(lambda run: run.asked)

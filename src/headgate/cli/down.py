@@ -11,8 +11,8 @@ from headgate.cli.command import Call, Command, dry_run_option
 def command(call: Call, *, everything: bool, dry_run: bool) -> None:
     """Stop this project's endpoints, or the whole engine.
 
-    Without --all, the project's endpoints are deleted and the engine goes on. With --all, the engine stops; `headgate
-    up` brings its endpoints back as they were. Versions and packages stay in both cases.
+    Without --all, the project's rollouts are aborted, its endpoints are deleted, and the engine goes on. With --all,
+    the engine stops; `headgate up` brings its endpoints back as they were. Versions and packages stay in both cases.
     """
     if everything:
         _stop_engine(call, dry_run)
@@ -39,6 +39,7 @@ def _delete_endpoints(call: Call, dry_run: bool) -> None:
     endpoints = Endpoints(call.connect())
     names = [state.name for state in owned_by(endpoints, project)]
     if not dry_run:
+        _abort_rollouts(call)
         with call.out.goes_on_when_interrupted(), call.out.progress("down") as progress:
             for name in names:
                 endpoints.settle(name, progress)  # one that is changing cannot be deleted
@@ -48,3 +49,17 @@ def _delete_endpoints(call: Call, dry_run: bool) -> None:
     said = "would be deleted" if dry_run else "deleted"
     lines = [f"{name}: {said}" for name in names] or [f"Project {project} has no endpoints."]
     call.out.show({"deleted": names, "dry_run": dry_run}, *lines)
+
+
+def _abort_rollouts(call: Call) -> None:
+    from contextlib import suppress
+
+    from headgate.cli.rollout.shared import who
+    from headgate.errors import Refused
+    from headgate.pipeline.start import rollouts_of
+
+    for environment in call.project.spec.environments:
+        rollout = rollouts_of(call.project, environment).open()
+        if rollout is not None:
+            with suppress(Refused):  # it ended at this moment
+                rollout.tell("abort", {"reason": "headgate down"}, by=who())

@@ -9,6 +9,8 @@ from headgate.rollout.plan import Approve, Promote, Shift, Start
 def foreign_change(run: Run, state: EndpointState | None) -> str:
     """What somebody else did to the endpoint; empty where it is as the log leaves it."""
     terms, step = run.terms, run.present
+    if run.ending is not None and run.ending.outcome == "aborted" and (state is None or state.status == "Deleting"):
+        return ""  # `headgate down` aborts, then deletes: nothing is left to go back on
     if state is None:
         expected = not terms.config_before and isinstance(step, Approve | Promote)
         return "" if expected else f"Endpoint {terms.endpoint} is gone: somebody deleted it."

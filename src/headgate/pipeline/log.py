@@ -46,6 +46,10 @@ class RunLog:
         """Whether there is a first entry."""
         return self._store.exists(self._key(1))
 
+    def moved_on(self) -> bool:
+        """Whether somebody else has written since it was last read."""
+        return self._store.exists(self._key(len(self._entries) + 1))
+
     def read(self) -> list[Entry]:
         """All entries. Raises InvalidInput where one is damaged, gone, or does not follow the one before it."""
         self._require_last()

@@ -2,9 +2,10 @@
 
 A tick may be taken by anybody at any time and be killed anywhere. What is about to be changed is recorded first ("step"
 or "decision"), and every change is absolute, so that the next tick makes it again; what was changed is read back, and
-only then recorded as done. An entry that somebody else wrote first makes a tick start over. Before and after each write
-the endpoint has to be as the log leaves it: config, weights and the generation on its tag. Anything else is a foreign
-change, and ends the rollout with the reason and the endpoint as it was found.
+only then recorded as done. An entry that somebody else wrote first makes a tick start over, and so does one that stands
+there before a change is asked for. Before and after each write the endpoint has to be as the log leaves it: config,
+weights and the generation on its tag. Anything else is a foreign change, and ends the rollout with the reason and the
+endpoint as it was found.
 
     step      observe the endpoint; where it is not yet as the step wants it, ask for that; where it is: done
     Analyse   look at the evidence (pipeline.looks); the verdict decides
@@ -167,6 +168,8 @@ class Tick:
             self._begin(run, modified=state.modified if state else 0.0)
         p99 = run.thresholds.p99 if run.thresholds else None
         patience = min(TRY_SECONDS, max(LEAST_TRY, TRY_FACTOR * p99 / 1e6)) if p99 else TRY_SECONDS
+        if self._log.moved_on():
+            return 0.0
         self._world.start_canary(patience)
         return POLL_SECONDS
 
@@ -184,6 +187,8 @@ class Tick:
             return self._done(run, f"the canary has {weight:g} % of the traffic")
         if not run.begun:
             self._begin(run)
+        if self._log.moved_on():
+            return 0.0
         self._world.shift(weight)
         return 0.0
 
@@ -237,6 +242,8 @@ class Tick:
             return self._decide(run, "fail", "roll back", why)
         if not run.begun:
             self._begin(run, modified=state.modified if state else 0.0)
+        if self._log.moved_on():
+            return 0.0
         self._world.promote()
         return POLL_SECONDS
 
@@ -293,6 +300,8 @@ class Tick:
         if run.returning is None:
             content = {"canary": canary_percent(state), "target": target, "modified": state.modified}
             self._log.append("returning", content, at=self._now(), by=RUNNER)
+        if self._log.moved_on():
+            return 0.0
         self._world.go_back()
         return POLL_SECONDS
 
