@@ -10,5 +10,7 @@
 * A fleet (`fleet.Fleet`) is a private copy of an endpoint config and its models. Deleting a config or a model does
   not touch an endpoint that runs it.
 * SQLite is the truth; the gateway's files are rendered from it. Model servers and the gateway outlive the engine and
-  are adopted by the next one (pid and start time). The supervisor restarts engine and gateway.
+  are adopted by the next one (pid and start time). The supervisor restarts engine, gateway and runner.
+* The gateway logs each attempt at a model server; `evidence` folds them by the second, and the API tells them as
+  CloudWatch's metrics.
 """

@@ -4,7 +4,9 @@
     registry     model versions: register, list, approve, reject
     endpoints    models, configs and endpoints: describe, create, update, wait, delete
     deployment   what putting one version behind one endpoint takes: a plan, then its execution
+    canary       what the steps of a rollout ask for, and whose an endpoint is meanwhile
+    evidence     what was counted of two variants, from CloudWatch's API
     runtime      ask an endpoint
 
-Values that travel upwards are core's (EndpointState, ModelVersion, Answer).
+Values that travel upwards are core's (EndpointState, ModelVersion, Window, Answer).
 """
