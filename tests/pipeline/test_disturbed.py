@@ -17,7 +17,7 @@ from headgate.pipeline.probe import Probed
 from headgate.pipeline.rollouts import Rollouts
 from headgate.pipeline.run import Analysis, Run, Thresholds
 from headgate.pipeline.tick import Tick
-from headgate.rollout.plan import Canary
+from headgate.rollout.plan import Canary, Promote
 from tests.pipeline.simulated import BEGAN, FINAL, STABLE, SimulatedWorld, Simulation, Traffic, kinds, terms
 
 QUICK = terms(Canary((10.0, 50.0), bake=20.0, min_requests=30, wait=120.0))
@@ -129,7 +129,7 @@ class Silent(SimulatedWorld):
 def test_a_gateway_that_is_just_being_started_is_not_taken_for_a_bad_version(tmp_path: Path) -> None:
     world = Silent(QUICK)
     simulation = Simulation(tmp_path, world)
-    simulation.until(lambda run: run.promoting and world.config == FINAL)
+    simulation.until(lambda run: run.begun and isinstance(run.present, Promote) and world.config == FINAL)
     world.answers = world.now + 3.0
     run = simulation.until()
     assert run.ended is not None

@@ -1,8 +1,11 @@
 """`headgate down`."""
 
+from contextlib import suppress
+
 import click
 
 from headgate.cli.command import Call, Command, dry_run_option
+from headgate.errors import Refused
 
 
 @click.command(cls=Command, example="headgate down\nheadgate down --all")
@@ -52,10 +55,7 @@ def _delete_endpoints(call: Call, dry_run: bool) -> None:
 
 
 def _abort_rollouts(call: Call) -> None:
-    from contextlib import suppress
-
     from headgate.cli.rollout.shared import who
-    from headgate.errors import Refused
     from headgate.pipeline.start import rollouts_of
 
     for environment in call.project.spec.environments:

@@ -59,12 +59,15 @@ def _rollouts(call: Call) -> list[str]:
     """A line for each rollout that is under way, of whichever project."""
     from headgate.wiring.runner import notices
 
-    found = []
-    for notice in notices(call.home):
-        from headgate.data.store import Store
-        from headgate.pipeline.rollouts import Rollouts
-        from headgate.pipeline.story import headline
+    found: list[str] = []
+    known = notices(call.home)
+    if not known:
+        return found
+    from headgate.data.store import Store
+    from headgate.pipeline.rollouts import Rollouts
+    from headgate.pipeline.story import headline
 
+    for notice in known:
         try:
             if notice.store.is_dir():
                 found.append(headline(Rollouts(Store(notice.store), notice.environment).get(notice.number).run()))

@@ -19,7 +19,7 @@ from headgate.core.verdict import Verdict
 from headgate.errors import InvalidInput
 from headgate.pipeline.log import Entry
 from headgate.pipeline.terms import Terms
-from headgate.rollout.plan import Promote, Step
+from headgate.rollout.plan import Step
 
 Outcome = Literal["promoted", "rolled back", "aborted", "rejected", "stopped"]
 EVENTS = ("approve", "reject", "abort")
@@ -95,11 +95,6 @@ class Run:
     def present(self) -> Step | None:
         """The step that is under way or next; None where the plan is done."""
         return self.terms.steps[self.step] if self.step < len(self.terms.steps) else None
-
-    @property
-    def promoting(self) -> bool:
-        """Whether the new version may be in force already."""
-        return self.begun and isinstance(self.present, Promote)
 
     def take(self, entry: Entry) -> None:
         """Fold one more entry."""
