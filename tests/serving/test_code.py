@@ -12,7 +12,8 @@ from headgate.core.schema import Feature, InputSchema
 from headgate.errors import InvalidInput, UnsupportedMedia
 from headgate.serving.codecs import Answer
 from headgate.serving.failure import ModelFailure
-from headgate.serving.predictor import Predictor, load
+from headgate.serving.load import load
+from headgate.serving.predictor import Predictor
 from tests.serving.models import write_code
 
 LOAD = "def model_fn(model_dir): return 10\n"

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from headgate.core.schema import Feature, InputSchema
 from headgate.errors import HeadgateError
 from headgate.serving.codecs import to_json
-from headgate.serving.predictor import Predictor, load
+from headgate.serving.load import load
+from headgate.serving.predictor import Predictor
 from tests.serving.models import write_code, write_package
 
 ECHO = "def model_fn(model_dir): pass\ndef predict_fn(data, model): return 'fine'\n"

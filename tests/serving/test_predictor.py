@@ -11,7 +11,9 @@ from headgate.core.manifest import MANIFEST_NAME
 from headgate.core.schema import Feature, InputSchema
 from headgate.errors import HeadgateError, InvalidInput, NotFound, PayloadTooLarge, UnsupportedMedia
 from headgate.serving.failure import ModelFailure
-from headgate.serving.predictor import Predictor, RowPredictor, load
+from headgate.serving.load import load
+from headgate.serving.predictor import Predictor
+from headgate.serving.rows import RowPredictor
 from tests.serving.models import linear_model, write_archive, write_code, write_manifest, write_package
 
 HIGH = {"label": "high", "probability": 0.95257413}  # 1 / (1 + exp(-3))

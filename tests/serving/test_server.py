@@ -340,7 +340,7 @@ def test_user_code_that_does_not_load_ends_the_start(folder: Path) -> None:
 LIGHT = """
 import sys
 from pathlib import Path
-from headgate.serving.predictor import load
+from headgate.serving.load import load
 import headgate.serving.server
 predictor = load(Path(sys.argv[1]))
 predictor.predict(b"[1, 2]", None, None)

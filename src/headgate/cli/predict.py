@@ -51,7 +51,7 @@ def command(call: Call, *, given: str, content_type: str | None) -> None:
 
 def _predict(model: Path, body: bytes, content_type: str) -> "Answer":
     from headgate.serving.failure import ModelFailure
-    from headgate.serving.predictor import load
+    from headgate.serving.load import load
 
     try:
         return load(model).predict(body, content_type, "application/json")

@@ -113,7 +113,7 @@ class Application:
     async def _predict(self, body: bytes, content_type: str | None, accept: str | None) -> Answer:
         if not accept or accept == "*/*":
             accept = self._settings.default_accept
-        if self._predictor.inline and len(body) <= INLINE_BODY:
+        if self._predictor.mode == "inline" and len(body) <= INLINE_BODY:
             return self._predictor.predict(body, content_type, accept)
         future = self._worker.submit(self._predictor.predict, body, content_type, accept)
         self._pending.add(future)

@@ -28,8 +28,8 @@ from uvicorn.server import Server
 
 from headgate.errors import InvalidInput, Refused
 from headgate.serving.app import Application
+from headgate.serving.load import load
 from headgate.serving.logs import log_error, log_info
-from headgate.serving.predictor import load
 from headgate.serving.protocol import ModelServerProtocol
 from headgate.serving.settings import Settings, TcpBind, UnixBind
 

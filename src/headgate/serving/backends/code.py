@@ -16,7 +16,7 @@ The hooks are plain functions called in one thread at a time. Neither numpy nor 
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -28,6 +28,7 @@ from headgate.serving.backends.defaults import DEFAULT_OUTPUTS, decode_default, 
 from headgate.serving.codecs import Answer, decode_batch
 from headgate.serving.failure import ModelFailure
 from headgate.serving.media import CSV, JSON, choose_media, content_type_of, decode_text
+from headgate.serving.predictor import NO_HEADERS, Call, Headers, Mode, answer_or_error
 from headgate.serving.validation import Validator
 
 
@@ -62,7 +63,8 @@ class CodePredictor:
     """A predictor that calls the user's hooks."""
 
     backend = "code"
-    inline = False
+    mode: Mode = "thread"
+    max_batch = 1
 
     def __init__(self, model_dir: Path, program: str, schema: InputSchema | None, *, project: str = "") -> None:
         """Import the code and load the model. Raises InvalidInput or ModelFailure."""
@@ -78,7 +80,17 @@ class CodePredictor:
     def warm_up(self) -> None:
         """Nothing: no request is known that the user's code would take."""
 
-    def predict(self, body: bytes, content_type: str | None, accept: str | None) -> Answer:
+    def predict_many(self, calls: Sequence[Call]) -> list[Answer | HeadgateError]:
+        """One result for each call."""
+        return [answer_or_error(self.predict, call) for call in calls]
+
+    def predict(
+        self,
+        body: bytes,
+        content_type: str | None,
+        accept: str | None,
+        headers: Headers = NO_HEADERS,  # noqa: ARG002
+    ) -> Answer:
         """Answer one request. Raises ModelFailure, InvalidInput, UnsupportedMedia."""
         wanted = accept if accept and accept != "*/*" else JSON
         media, parameters = content_type_of(content_type)

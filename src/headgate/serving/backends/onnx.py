@@ -51,7 +51,7 @@ class OnnxModel:
         self._classifies = bool(labels) if schema is None else schema.task == "classification"
         self._outputs = [values, labels] if schema is None and labels else [values]
 
-    def run(self, rows: Sequence[Sequence[Value | None]]) -> list[Prediction]:
+    def run(self, rows: Sequence[Sequence[Value | None]], *, probabilities: bool = False) -> list[Prediction]:  # noqa: ARG002
         """One prediction for each row of checked values. Raises ModelFailure."""
         array = numpy.array(rows, dtype=numpy.float32)  # None becomes NaN
         try:

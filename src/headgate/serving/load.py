@@ -1,0 +1,97 @@
+"""From the folder of an unpacked package to its predictor.
+
+`load` looks at the folder and decides what it is:
+
+    headgate.json          a package of ours: each member is verified by its digest; the manifest names the backend
+    code/inference.py      a package made for SageMaker's containers: the user's hooks
+    one *.onnx             a bare model: without a schema.json, rows are lists of values
+
+A package whose backend is onnx has been made to predict once before `load` returns, so that what loads can answer.
+"""
+
+import json
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from headgate.core.digest import sha256_file
+from headgate.core.manifest import MANIFEST_NAME, ONNX_NAME, SCHEMA_NAME, Manifest
+from headgate.core.schema import InputSchema
+from headgate.errors import InvalidInput, NotFound
+from headgate.serving.predictor import Predictor
+
+
+def load(model_dir: Path, *, threads: int = 1, program: str = "inference.py") -> Predictor:
+    """The predictor for the package unpacked in `model_dir`.
+
+    `threads` work on one ONNX request; `program` is the user's file in code/. Raises NotFound, InvalidInput where the
+    package is damaged or not one, ModelFailure where the user's code fails.
+    """
+    if not model_dir.is_dir():
+        raise NotFound(f"There is no model folder {model_dir}.", hint="Unpack model.tar.gz there.")
+    manifest = _read_manifest(model_dir, program)
+    schema = _read_schema(model_dir)
+    project = manifest.project if manifest else ""
+    if manifest.backend == "code" if manifest else (model_dir / "code" / program).is_file():
+        from headgate.serving.backends.code import CodePredictor
+
+        return CodePredictor(model_dir, program, schema, project=project)
+    from headgate.serving.backends.onnx import OnnxModel
+    from headgate.serving.rows import RowPredictor
+
+    model = OnnxModel(model_dir / ONNX_NAME if manifest else _only_onnx(model_dir), schema, threads=threads)
+    predictor = RowPredictor(model, model.schema, project=project)
+    predictor.warm_up()
+    return predictor
+
+
+def _read_manifest(model_dir: Path, program: str) -> Manifest | None:
+    path = model_dir / MANIFEST_NAME
+    if not path.exists():
+        return None
+    manifest = Manifest.from_json(_read_json(path))
+    needed = {ONNX_NAME, SCHEMA_NAME} if manifest.backend == "onnx" else {f"code/{program}"}
+    loaded = needed | ({SCHEMA_NAME} if (model_dir / SCHEMA_NAME).exists() else set())
+    unlisted = sorted(loaded - set(manifest.files))
+    if unlisted:
+        raise InvalidInput(f"{MANIFEST_NAME} does not list {', '.join(unlisted)}.", hint=_AGAIN)
+    for name, digest in manifest.files.items():
+        _verify(model_dir, name, digest)
+    return manifest
+
+
+_AGAIN = "The package is damaged or was changed: fetch it again, or package the model again."
+
+
+def _verify(model_dir: Path, name: str, digest: str) -> None:
+    member = PurePosixPath(name)
+    if member.is_absolute() or ".." in member.parts:
+        raise InvalidInput(f"{MANIFEST_NAME} names {name!r}, which is outside the package.", hint=_AGAIN)
+    path = model_dir / member
+    if not path.is_file():
+        raise InvalidInput(f"The package lacks {name}.", hint=_AGAIN)
+    if sha256_file(path) != digest:
+        raise InvalidInput(f"{name} is not what was packaged: its sha256 differs from {MANIFEST_NAME}.", hint=_AGAIN)
+
+
+def _read_schema(model_dir: Path) -> InputSchema | None:
+    path = model_dir / SCHEMA_NAME
+    return InputSchema.from_json(_read_json(path)) if path.exists() else None
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{path.name} is not JSON: {error}.", hint=_AGAIN) from None
+
+
+def _only_onnx(model_dir: Path) -> Path:
+    found = sorted(model_dir.glob("*.onnx"))
+    if len(found) == 1:
+        return found[0]
+    there = sorted(p.name for p in model_dir.iterdir())[:5]
+    what = f"{len(found)} ONNX models" if found else f"{', '.join(there)}" if there else "nothing"
+    raise InvalidInput(
+        f"{model_dir} is not a model package: it holds {what}.",
+        hint=f"Expected {MANIFEST_NAME}, code/inference.py or one *.onnx; a model.tar.gz must be unpacked.",
+    )
