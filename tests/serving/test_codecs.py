@@ -17,7 +17,7 @@ MIXED = (
     Feature("b", "boolean"),
     Feature("t", "string", nullable=True),
 )
-ROWS = [[1.5, 2, True, "a"], [3.0, None, False, None]]
+ROWS: list[list[Any]] = [[1.5, 2, True, "a"], [3.0, None, False, None]]
 NAMED = [dict(zip("xnbt", row, strict=True)) for row in ROWS]
 COLUMNS = {name: [row[name] for row in NAMED] for name in "txnb"}
 SPLIT = {"index": [0, 1], "columns": ["b", "t", "x", "n"], "data": [[True, "a", 1.5, 2], [False, None, 3, None]]}
