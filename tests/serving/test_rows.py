@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from typing import Any
 
 import numpy
 import pytest
@@ -84,7 +85,7 @@ def test_labels_are_written_so_that_they_can_be_read() -> None:
     odd = 'a,"é"\n\U0001f600'
 
     class Odd(Sums):
-        def run(self, rows: object, *, probabilities: bool = False) -> list[object]:  # noqa: ARG002
+        def run(self, rows: object, *, probabilities: bool = False) -> list[Any]:  # noqa: ARG002
             return [{"label": odd, "probability": 1e-07}]
 
     predictor = RowPredictor(Odd(), InputSchema("classification", "z", (Feature("x"), Feature("y")), LABELS))
@@ -141,7 +142,7 @@ def test_warming_up_takes_the_way_that_requests_take() -> None:
 
 def test_a_model_that_cannot_predict_fails_to_warm_up() -> None:
     class Broken(Sums):
-        def run(self, rows: object, *, probabilities: bool = False) -> list[object]:  # noqa: ARG002
+        def run(self, rows: object, *, probabilities: bool = False) -> list[Any]:  # noqa: ARG002
             raise ModelFailure("No.")
 
     predictor = RowPredictor(Broken(), sums().schema)

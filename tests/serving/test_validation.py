@@ -56,7 +56,7 @@ def test_other_fields_are_ignored_where_the_policy_says_so() -> None:
 def test_nan_is_missing_where_the_policy_says_so(bad: bytes) -> None:
     policy = Policy(nan="missing", echo=True)
     features = (Feature("x"), Feature("y", "integer", nullable=True))
-    csv = {"policy": policy, "content_type": "text/csv"}
+    csv: dict[str, Any] = {"policy": policy, "content_type": "text/csv"}
     assert ask(b"1," + bad, *features, **csv) == [{"x": 1.0, "y": None}]
     assert ask(b'{"x":1,"y":NaN}', *features, policy=policy) == {"x": 1.0, "y": None}
     assert refuse(bad + b",1", *features, **csv).message == "row 1, feature 'x': a value is required."
