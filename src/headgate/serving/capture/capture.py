@@ -10,6 +10,7 @@ answers never depend on it. `close` writes what is left; a process that is kille
 
 import time
 from collections import deque
+from collections.abc import Callable
 from random import random
 from threading import Event, Thread
 from typing import Protocol
@@ -59,6 +60,7 @@ class Capture:
         *,
         sampling: float = 100.0,
         buffer_bytes: int = BUFFER_BYTES,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """`sampling` in percent. The writer thread starts at once."""
         self._encoder = encoder
@@ -66,6 +68,7 @@ class Capture:
         self._metrics = metrics
         self._share = sampling / 100
         self._limit = buffer_bytes
+        self._clock = clock
         self._waiting: deque[Exchange] = deque()
         # two counters that only grow, each with one writing thread, in place of one that would need a lock
         self._put = self._taken = self._woken = 0
@@ -93,7 +96,7 @@ class Capture:
             self._metrics.add(Counter.DROPPED_BUFFER_FULL)
             return
         self._waiting.append(
-            Exchange(time.time(), body, content_type, answer, headers.get(_INFERENCE_ID), headers.get(_ATTRIBUTES))
+            Exchange(self._clock(), body, content_type, answer, headers.get(_INFERENCE_ID), headers.get(_ATTRIBUTES))
         )
         self._put += size
         if self._put - self._woken >= WAKE_BYTES:
