@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from headgate.core.schema import InputSchema
+from headgate.core.schema import Feature, InputSchema
 from headgate.errors import HeadgateError, InvalidInput
 from headgate.serving.codecs import Answer, Batch, Prediction, decode_batch, encode_predictions
 from headgate.serving.failure import NOT_FINITE, ModelFailure
@@ -21,6 +21,13 @@ class Model(Protocol):
 
     def run(self, rows: Sequence[Sequence[Value | None]], *, probabilities: bool = False) -> list[Prediction]:
         """One prediction for each row, of a classifier with all `probabilities` where asked. Raises ModelFailure."""
+
+
+def _usual(feature: Feature) -> Value:
+    """Some value that the feature may have."""
+    if feature.kind == "string":
+        return feature.categories[0] if feature.categories else "some text"
+    return False if feature.kind == "boolean" else 0
 
 
 class RowPredictor:
@@ -58,7 +65,7 @@ class RowPredictor:
 
     def warm_up(self) -> None:
         """Predict once. Raises InvalidInput where the model cannot."""
-        row = {f.name: False if f.kind == "boolean" else 0 for f in self.schema.features}
+        row = {f.name: _usual(f) for f in self.schema.features}
         try:
             self.predict(json.dumps(row).encode(), JSON, JSON)
         except ModelFailure as error:

@@ -129,7 +129,7 @@ class _Single:
 
     def __init__(self, session: Any, only: "_Input", output: str, width: int) -> None:
         self._numbers = numpy.zeros((1, only.width), numpy.float32)
-        self._bytes = memoryview(self._numbers).cast("B")
+        self._bytes = memoryview(self._numbers.data).cast("B")
         self._pack = struct.Struct(f"={only.width}f").pack_into
         self._answer = numpy.zeros((1, width), numpy.float32)
         self._session = session._sess  # the C object: the Python layer around it costs as much as a small model
