@@ -9,6 +9,9 @@
     HEADGATE_ENDPOINT, HEADGATE_VARIANT   where this server stands; the variant is stamped on answers
     HEADGATE_THREADS                      1, threads for one ONNX request
     HEADGATE_DRAIN_SECONDS                30, for what is in flight at SIGTERM
+    HEADGATE_QUEUE                        256 requests may be under way or wait for the model; more get 503
+    SAGEMAKER_MODEL_SERVER_TIMEOUT        60 seconds for the model to answer
+    HEADGATE_TRANSPORT                    native, or asgi: the same over uvicorn
 
 An empty value is the same as none.
 """
@@ -58,6 +61,9 @@ class Settings:
     default_accept: str = JSON
     threads: int = 1
     drain_seconds: int = 30
+    queue: int = 256
+    timeout: int = 60
+    transport: str = "native"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -75,6 +81,9 @@ class Settings:
             ),
             threads=reader.number("HEADGATE_THREADS", 1, 1, 256),
             drain_seconds=reader.number("HEADGATE_DRAIN_SECONDS", 30, 0, 3600),
+            queue=reader.number("HEADGATE_QUEUE", 256, 1, 100_000),
+            timeout=reader.number("SAGEMAKER_MODEL_SERVER_TIMEOUT", 60, 1, 3600),
+            transport=reader.matching("HEADGATE_TRANSPORT", "native", "native|asgi", "native or asgi"),
         )
         if reader.problems:
             raise UsageError("; ".join(reader.problems), hint="Correct the environment of the model server.")
