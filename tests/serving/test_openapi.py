@@ -60,7 +60,7 @@ def test_what_conforms_is_answered_and_what_does_not_is_refused(predictor: RowPr
 
     @given(case=api["/invocations"]["POST"].as_strategy(generation_mode=mode))
     @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-    def call(case: schemathesis.Case) -> None:
+    def call(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate()
 
     call()
