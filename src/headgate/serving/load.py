@@ -6,9 +6,9 @@
     code/inference.py      a package made for SageMaker's containers: the user's hooks
     one *.onnx             a bare model: without a schema.json, rows are lists of values
 
-A model of rows has been made to predict before `load` returns, so that what loads can answer. How long that took decides
-where it predicts from then on: a model of some microseconds on the event loop, a slow one on the model thread, where the
-rows of waiting requests go to it together.
+A model of rows has been made to predict before `load` returns, so that what loads can answer. How long that took
+decides where it predicts from then on: a model of some microseconds on the event loop, a slow one on the model thread,
+where the rows of waiting requests go to it together.
 """
 
 import json
