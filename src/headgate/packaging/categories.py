@@ -1,7 +1,7 @@
 """The categories outside of which a fitted estimator refuses a text, by column.
 
-An encoder that was told to ignore what it does not know (`handle_unknown`) says by that that anything may come; one that
-was not would fail, so its categories go into the schema, and a request with another one is refused by name.
+An encoder that was told to ignore what it does not know (`handle_unknown`) says by that that anything may come; one
+that was not would fail, so its categories go into the schema, and a request with another one is refused by name.
 """
 
 from collections.abc import Iterator, Sequence

@@ -16,9 +16,10 @@ from headgate.errors import HeadgateError, InvalidInput, MissingExtra
 try:
     import xgboost
     from onnxmltools.convert import convert_xgboost
-    from onnxmltools.convert.common.data_types import FloatTensorType, StringTensorType
+    from onnxmltools.convert.common.data_types import FloatTensorType as XGBoostFloatTensorType
     from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost as convert_operator
     from skl2onnx import convert_sklearn, update_registered_converter
+    from skl2onnx.common.data_types import FloatTensorType, StringTensorType
     from skl2onnx.common.shape_calculator import (
         calculate_linear_classifier_output_shapes,
         calculate_linear_regressor_output_shapes,
@@ -28,6 +29,9 @@ except ImportError:
 
 GRAPH_NAME = "headgate"
 INPUT_NAME = "features"
+
+_OPSETS = {"": 18, "ai.onnx.ml": 3}
+"""The newest that the converters of XGBoost and scikit-learn both write."""
 
 _FAILURES = (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError, NotImplementedError)
 """What converters raise where they give up."""
@@ -42,7 +46,7 @@ def to_onnx(trained: Trained, features: int) -> bytes:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the converter's own deprecations are not the user's
             model = convert_xgboost(
-                trained.booster, name=GRAPH_NAME, initial_types=[(INPUT_NAME, FloatTensorType([None, features]))]
+                trained.booster, name=GRAPH_NAME, initial_types=[(INPUT_NAME, XGBoostFloatTensorType([None, features]))]
             )
     except _FAILURES as error:
         raise HeadgateError(
@@ -67,9 +71,11 @@ def pipeline_to_onnx(estimator: Any, columns: Sequence[Column]) -> bytes:
     column has an input of its own. Raises InvalidInput where no converter is found for it.
     """
     _know_xgboost()
-    singles = [(c.name, (StringTensorType if c.is_text else FloatTensorType)([None, 1])) for c in columns]
-    matrix = [(INPUT_NAME, FloatTensorType([None, len(columns)]))]
-    ways = [singles] if any(column.is_text for column in columns) else [matrix, singles]
+    ways = [[(c.name, (StringTensorType if c.is_text else FloatTensorType)([None, 1])) for c in columns]]
+    if not any(column.is_text for column in columns):
+        matrix = [(INPUT_NAME, FloatTensorType([None, len(columns)]))]
+        by_name = any(hasattr(step, "transformers_") for step in _steps(estimator))
+        ways = [matrix, *ways] if by_name else [matrix]
     for inputs in ways:
         try:
             return _stable_bytes(_convert_sklearn(_with_empty_texts(estimator), inputs))
@@ -82,7 +88,7 @@ def _convert_sklearn(estimator: Any, inputs: Sequence[tuple[str, Any]]) -> Any:
     options = {id(estimator): {"zipmap": False}} if hasattr(estimator, "classes_") else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the converter's own deprecations are not the user's
-        return convert_sklearn(estimator, GRAPH_NAME, list(inputs), options=options)
+        return convert_sklearn(estimator, GRAPH_NAME, list(inputs), options=options, target_opset=_OPSETS)
 
 
 def _with_empty_texts(estimator: Any) -> Any:

@@ -69,8 +69,8 @@ def package_estimator(
 ) -> Package:
     """Package a fitted estimator or pipeline and keep the archive in the project's `store`, as `package` does.
 
-    `rows` are held-out ones, at least one, in the form that the estimator takes: texts, a data frame, or an array, whose
-    columns `features` names. The parity and the times of each engine that was tried are in the package's record.
+    `rows` are held-out ones, at least one, in the form that the estimator takes: texts, a data frame, or an array,
+    whose columns `features` names. The parity and the times of each engine that was tried are in the package's record.
     Raises InvalidInput where the rows do not fit, GateFailed where no engine answers like the estimator.
     """
     subject = _texts(estimator, rows) if takes_texts(estimator) else _table(estimator, rows, features)
@@ -165,7 +165,8 @@ def _answers(estimator: Any, given: Any, schema: InputSchema) -> Answers:
     places = {label: place for place, label in enumerate(schema.labels)}
     said = np.array([places[str(label)] for label in predicted])
     if not hasattr(estimator, "predict_proba"):
-        return np.eye(len(places), dtype=np.float64)[said]
+        certain: Answers = np.eye(len(places))[said]
+        return certain
     probabilities: Answers = np.asarray(estimator.predict_proba(given), np.float64)
     short = probabilities.max(axis=1) - probabilities[np.arange(len(said)), said]
     if (short > TIE).any():

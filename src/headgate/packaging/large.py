@@ -1,10 +1,11 @@
 """From how many rows on XGBoost itself answers faster than ONNX, by how much work a row is.
 
-XGBoost spends about a tenth of a millisecond on any call, ONNX little; for that a node of a tree costs XGBoost less than
-half of what it costs ONNX. So what decides is the number of nodes that a row visits. Measured for models of 20 to 300
-trees of depth 3 to 6: below 800 visits a request of 1,000 rows is not even half as fast again, and the model need not
-be packaged twice; from there on 128 rows are faster by half and 1,000 rows at least twice as fast. The rule is fixed and
-not measured anew each time, because the same model is to give the same package; the times of both are in its record.
+XGBoost spends about a tenth of a millisecond on any call, ONNX little; for that a node of a tree costs XGBoost less
+than half of what it costs ONNX. So what decides is the number of nodes that a row visits. Measured for models of 20 to
+300 trees of depth 3 to 6: below 800 visits a request of 1,000 rows is not even half as fast again, and the model need
+not be packaged twice; from there on 128 rows are faster by half and 1,000 rows at least twice as fast. The rule is
+fixed and not measured anew each time, because the same model is to give the same package; the times of both are in its
+record.
 """
 
 import json

@@ -20,7 +20,7 @@ MAX_ROWS = 2000
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`columns`: values by name, all of one length >= 1. `like`: the rows as they were given, whose form others take."""
+    """`columns`: values by name, all of one length >= 1. `like`: the rows as given, whose form others take."""
 
     columns: dict[str, list[Any]]
     like: Any
