@@ -113,7 +113,7 @@ def test_rows_of_several_requests_in_one_call(tmp_path: Path) -> None:
     one, two, unknown, table, unfit = predictor.predict_many(calls)
     assert (shown(one), shown(two)) == ([14], [24, 34])
     assert isinstance(unknown, InvalidInput)
-    assert table == Answer(b"44\n", "text/csv; charset=utf-8")
+    assert table == Answer(b"44.0\n", "text/csv; charset=utf-8")
     assert isinstance(unfit, InvalidInput)
     assert shown(predictor.predict_many([call({"x": 1})])[0]) == [11]
 

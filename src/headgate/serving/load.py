@@ -56,9 +56,7 @@ def _load_text(model_dir: Path, schema: InputSchema | None, project: str) -> Row
     from headgate.serving.backends.text import TextModel
 
     assert schema is not None  # a manifest of this backend lists it
-    predictor = RowPredictor(TextModel(model_dir / TEXT_NAME, schema), schema, project=project)
-    predictor.backend = "text"
-    return predictor
+    return RowPredictor(TextModel(model_dir / TEXT_NAME, schema), schema, backend="text", project=project)
 
 
 def _load_onnx(model_dir: Path, manifest: Manifest | None, schema: InputSchema | None, threads: int) -> RowPredictor:

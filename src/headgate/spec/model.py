@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints
 from headgate.core.digest import digest_json
 from headgate.core.schema import Task
 from headgate.spec import rollout
+from headgate.spec.capture import Capture
 from headgate.spec.gates import METRICS, Gates
 from headgate.spec.rollout import Canary, Phase
 from headgate.spec.section import Section
@@ -116,6 +117,9 @@ class Environment(Section):
         default=[Phase(canary=Canary())],
         min_length=1,
         description="The phases that a new version goes through, in order. Default: one `canary` with its defaults.",
+    )
+    capture: Capture | None = Field(
+        default=None, description="Requests and answers kept for monitoring. Default: none are."
     )
 
 
