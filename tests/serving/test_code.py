@@ -9,7 +9,7 @@ import numpy
 import pytest
 
 from headgate.core.schema import Feature, InputSchema
-from headgate.errors import InvalidInput, UnsupportedMedia
+from headgate.errors import InvalidInput, NotAcceptable, UnsupportedMedia
 from headgate.serving.codecs import Answer
 from headgate.serving.failure import ModelFailure
 from headgate.serving.load import load
@@ -111,7 +111,7 @@ def test_media_without_a_default(tmp_path: Path) -> None:
     predictor = package(tmp_path, ECHO)
     with pytest.raises(UnsupportedMedia, match="content type 'image/png'"):
         predictor.predict(b"", "image/png", None)
-    with pytest.raises(UnsupportedMedia, match="Cannot answer as 'image/png'"):
+    with pytest.raises(NotAcceptable, match="Cannot answer as 'image/png'"):
         predictor.predict(b"[1]", None, "image/png")
 
 

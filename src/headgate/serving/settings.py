@@ -10,6 +10,9 @@
     HEADGATE_THREADS                      1, threads for one ONNX request
     HEADGATE_DRAIN_SECONDS                30, for what is in flight at SIGTERM
     SAGEMAKER_CONTAINER_LOG_LEVEL         20: 10 debug, 20 info, 30 warning, 40 error, 50 critical, or the name
+    HEADGATE_QUEUE                        256 requests may be under way or wait for the model; more get 503
+    SAGEMAKER_MODEL_SERVER_TIMEOUT        60 seconds for the model to answer
+    HEADGATE_TRANSPORT                    native, or asgi: the same over uvicorn
     HEADGATE_CAPTURE                      a folder or s3://bucket/prefix for requests and answers; none: off
     HEADGATE_CAPTURE_SAMPLING             100, percent of the requests
     HEADGATE_CAPTURE_MODE                 InputAndOutput, Input or Output
@@ -81,6 +84,9 @@ class Settings:
     threads: int = 1
     drain_seconds: int = 30
     log_level: int = 20
+    queue: int = 256
+    timeout: int = 60
+    transport: str = "native"
     capture: CaptureSettings = CaptureSettings()
 
     @classmethod
@@ -100,6 +106,9 @@ class Settings:
             threads=reader.number("HEADGATE_THREADS", 1, 1, 256),
             drain_seconds=reader.number("HEADGATE_DRAIN_SECONDS", 30, 0, 3600),
             log_level=reader.level(),
+            queue=reader.number("HEADGATE_QUEUE", 256, 1, 100_000),
+            timeout=reader.number("SAGEMAKER_MODEL_SERVER_TIMEOUT", 60, 1, 3600),
+            transport=reader.matching("HEADGATE_TRANSPORT", "native", "native|asgi", "native or asgi"),
             capture=reader.capture(),
         )
         if reader.problems:

@@ -17,6 +17,7 @@ from headgate.spec.capture import Capture
 from headgate.spec.gates import METRICS, Gates
 from headgate.spec.rollout import Canary, Phase
 from headgate.spec.section import Section
+from headgate.spec.serving import Serving
 
 BUNDLED: dict[str, Task] = {
     "breast_cancer": "classification",
@@ -133,6 +134,7 @@ class Spec(Section):
     train: Train = Field(default=Train(), description="How the model is made.")
     gates: Gates = Field(default=Gates(), description="What a candidate must reach on the held-out rows.")
     package: Package = Field(default=Package(), description="What goes into the package beside the model.")
+    serving: Serving = Field(default=Serving(), description="How requests are taken and answered.")
     environments: dict[EnvironmentName, Environment] = Field(
         default={"production": Environment()},
         min_length=1,

@@ -70,7 +70,7 @@ class CodePredictor:
         """Import the code and load the model. Raises InvalidInput or ModelFailure."""
         self.project = project
         self.schema = schema
-        self._validator = Validator(schema.features) if schema else None
+        self._validator = Validator(schema) if schema else None
         context = Context({"model_dir": str(model_dir), "gpu_id": None})
         hooks = _find_hooks(_import_program(model_dir / "code" / program), context)
         self._input, self._predict = hooks.get("input_fn"), hooks.get("predict_fn")
