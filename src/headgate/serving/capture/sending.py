@@ -34,8 +34,8 @@ def put_into(url: str) -> Put:
     """A way into the bucket of an `s3://bucket/prefix`; credentials, region and endpoint come from `AWS_...`."""
     from obstore.store import from_url
 
-    # the pauses are ours, and a drain must not wait for a store that does not answer
-    return put_by(from_url(url, retry_config={"max_retries": 1}, client_options={"timeout": "20s"}))
+    # the pauses are ours; no client_options here: they would replace those of the environment
+    return put_by(from_url(url, retry_config={"max_retries": 1}))
 
 
 def put_by(store: "ObjectStore") -> Put:
@@ -47,7 +47,7 @@ def put_by(store: "ObjectStore") -> Put:
         try:
             obstore.put(store, key, data)
         except BaseError as error:
-            raise OSError(" ".join(str(error).split())[:300]) from None
+            raise OSError(" ".join(str(error).partition("Debug source:")[0].split())[:300]) from None
 
     return put
 
