@@ -154,7 +154,7 @@ def test_answers_that_are_none(tmp_path: Path, returned: str) -> None:
     [
         ("def predict_fn(data, model): pass\n", "lacks model_fn"),
         (LOAD, "lacks predict_fn"),
-        (LOAD + "async def predict_fn(data, model): pass\n", "predict_fn is async"),
+        ("async def model_fn(model_dir): pass\n" + "def predict_fn(data, model): pass\n", "model_fn is async"),
         ("def f(:\n", "cannot be imported: SyntaxError"),
         ("raise SystemExit(3)\n", "cannot be imported: SystemExit: 3"),
         ("def model_fn(d): return 1 / 0\ndef predict_fn(d, m): pass\n", "model_fn in code/inference.py failed: Zero"),

@@ -1,6 +1,6 @@
 """The model server's settings, all from the environment, in SageMaker's names where SageMaker has one.
 
-    HEADGATE_BIND                         unix:/path/to.sock or host:port; without it 127.0.0.1:$SAGEMAKER_BIND_TO_PORT
+    HEADGATE_BIND                         unix:/path/to.sock, host:port, or the address alone (127.0.0.1) of ...
     SAGEMAKER_BIND_TO_PORT                8080 (0: any free port; the log says which)
     SAGEMAKER_BASE_DIR                    /opt/ml; the package is unpacked in <base>/model
     SAGEMAKER_PROGRAM                     inference.py, the user's file in code/
@@ -117,6 +117,7 @@ class Settings:
 
 
 _NAME = r"[A-Za-z0-9](-*[A-Za-z0-9]){0,62}"
+_ADDRESS = r"[0-9]{1,3}(\.[0-9]{1,3}){3}|\[[0-9A-Fa-f:.]+\]"
 _MAX_SOCKET_PATH = 107
 _DESTINATION = r"/[^\x00]*|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\x00]*)?"
 _PERCENT = r"100(\.0{1,9})?|[0-9]{1,2}(\.[0-9]{1,9})?"
@@ -173,9 +174,9 @@ class _Reader:
         return tuple(item.strip() for item in self.text(name, "").split(",") if item.strip())
 
     def bind(self) -> UnixBind | TcpBind:
-        value = self._environment.get("HEADGATE_BIND")
-        if not value:
-            return TcpBind("127.0.0.1", self.number("SAGEMAKER_BIND_TO_PORT", 8080, 0, 65_535))
+        value = self.text("HEADGATE_BIND", "127.0.0.1")
+        if re.fullmatch(_ADDRESS, value):
+            return TcpBind(value.strip("[]"), self.number("SAGEMAKER_BIND_TO_PORT", 8080, 0, 65_535))
         if value.startswith("unix:/"):
             if len(value.encode()) - len("unix:") > _MAX_SOCKET_PATH:
                 self._refuse("HEADGATE_BIND", f"a socket path of at most {_MAX_SOCKET_PATH} bytes", value)
