@@ -18,6 +18,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "check": "Test the newest run against the gates.",
         "package": "Pack the newest run into a model.tar.gz.",
         "predict": "Ask the packaged model, without a server.",
+        "image": "Write what a container image is built from.",
     },
     "Version": {
         "register": "Register the package as a model version.",
