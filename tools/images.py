@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from tests.serving.aws_lambda.front_doors import http
+from tests.serving.aws_lambda.runtime_api import RuntimeApi
 
 from headgate.core.archive import extract
 from headgate.images import Image, commands, write_context
 from headgate.images.context import Target
 from headgate.images.pins import Platform, python_version
-from tests.serving.aws_lambda.front_doors import http
-from tests.serving.aws_lambda.runtime_api import RuntimeApi
 
 DEADLINE = 60.0
 PLATFORM: Platform = "linux/arm64" if platform.machine() in ("aarch64", "arm64") else "linux/amd64"
@@ -79,7 +79,9 @@ def stand_in(folder: Path) -> str:
     for heavy in (folder / "root.tar", folder / "root"):
         heavy.unlink() if heavy.is_file() else shutil.rmtree(heavy)
     images = json.loads(call("buildah", "images", "--json", STAND_IN))
-    version = call(*PODMAN, "run", "--rm", STAND_IN, "python3", "-c", "import sys; print(*sys.version_info[:2], sep='.')")
+    version = call(
+        *PODMAN, "run", "--rm", STAND_IN, "python3", "-c", "import sys; print(*sys.version_info[:2], sep='.')"
+    )
     if version.strip() != python_version():
         raise Skip(f"the stand-in has Python {version.strip()}, we run on {python_version()}; give --base")
     return f"{STAND_IN}@{images[0]['digest']}"

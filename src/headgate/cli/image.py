@@ -2,12 +2,17 @@
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from headgate.cli.command import Call, Command, dry_run_option
 from headgate.cli.output import Table
 from headgate.errors import UsageError
+
+if TYPE_CHECKING:
+    from headgate.images.context import Target
+    from headgate.images.pins import Platform
 
 BASE = re.compile(r"[a-z0-9][\w./:-]*@sha256:[0-9a-f]{64}", re.ASCII)
 
@@ -30,13 +35,24 @@ headgate image model.tar.gz --for lambda --output build --base python@sha256:...
     help="The platform to pin requirements for.",
 )
 @click.option(
-    "--extra", "extras", multiple=True, metavar="NAME", help="Install this extra too; `train` lets it train. Repeatable."
+    "--extra",
+    "extras",
+    multiple=True,
+    metavar="NAME",
+    help="Install this extra too; `train` lets it train. Repeatable.",
 )
 @dry_run_option
 def command(
-    call: Call, *, package: Path, target: str, output: Path, base: str | None, platform: str, extras: tuple[str, ...],
+    call: Call,
+    *,
+    package: Path,
+    target: "Target",
+    output: Path,
+    base: str | None,
+    platform: "Platform",
+    extras: tuple[str, ...],
     dry_run: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Write what a container image is built from.
 
     PACKAGE is a model.tar.gz. The folder holds a Dockerfile and the requirements with a hash for each file: the
@@ -51,7 +67,7 @@ def command(
         raise UsageError(
             f"--base should name an image by digest, got {base!r}.", hint="Such as python@sha256: and 64 digits."
         )
-    image = Image.of(package, target, platform, extras)  # type: ignore[arg-type]
+    image = Image.of(package, target, platform, extras)
     pins = []
     if not dry_run:
         with call.out.progress("image") as progress:

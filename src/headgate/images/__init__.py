@@ -1,8 +1,8 @@
 """Container images: the folder that one is built from, and the commands that build and run it.
 
     context  ->  pins          the requirements, with versions and hashes
-             ->  commands      what to type, as text
-             ->  *.Dockerfile  copied as they are
+             ->  *.Dockerfile  the stages
+    commands                   what to type, as text
 
 An image is not built here: that needs docker or buildah, which belong to the machine that has them. What goes into it
 is settled here, once: versions are those of the environment that trained and tested, each file is named by its hash,

@@ -1,9 +1,9 @@
 """The folder that an image is built from, written whole or not at all.
 
-    Dockerfile, .dockerignore
-    pip/requirements.txt      every file to install, with its hash
-    pip/headgate-*.whl        where Headgate runs from its source tree
-    model/                    the package, unpacked; for Lambda only: SageMaker brings the package itself
+Dockerfile, .dockerignore
+pip/requirements.txt      every file to install, with its hash
+pip/headgate-*.whl        where Headgate runs from its source tree
+model/                    the package, unpacked; for Lambda only: SageMaker brings the package itself
 """
 
 import json
@@ -21,7 +21,7 @@ from headgate.core.digest import sha256_file
 from headgate.core.files import writing
 from headgate.core.manifest import MANIFEST_NAME, Manifest
 from headgate.core.progress import Progress, silent
-from headgate.errors import Refused
+from headgate.errors import InvalidInput, Refused
 from headgate.images.pins import Pin, Platform, build_wheel, pin
 
 Target = Literal["sagemaker", "lambda"]
@@ -46,8 +46,7 @@ class Image:
     def of(cls, package: Path, target: Target, platform: Platform, extras: tuple[str, ...] = ()) -> "Image":
         """The image for an archive. Raises NotFound or InvalidInput where that is none."""
         with _unpacked(package) as model:
-            manifest = _manifest(model)
-            return cls(target, platform, package, manifest.project if manifest else "", sha256_file(package), extras)
+            return cls(target, platform, package, _project(model), sha256_file(package), extras)
 
     @property
     def name(self) -> str:
@@ -65,9 +64,10 @@ def write_context(image: Image, folder: Path, *, progress: Progress = silent) ->
         progress("building Headgate's wheel", None)
         wheel = build_wheel(new / "pip")
         progress("pinning what it needs", None)
-        pins = pin(_wanted(image, model, wheel), _requirements(model), image.platform, wheel)
+        pins = pin(_wanted(image, wheel), _requirements(model), image.platform, wheel)
         (new / "pip" / "requirements.txt").write_text("".join(each.line("/pip") for each in pins))
-        shutil.copyfile(_HERE / f"{image.target}.Dockerfile", new / "Dockerfile")
+        stages = [(_HERE / f"{name}.Dockerfile").read_text() for name in ("build", image.target)]
+        (new / "Dockerfile").write_text("".join(stages))
         shutil.copyfile(_HERE / "dockerignore", new / ".dockerignore")
         if image.target == "lambda":
             shutil.copytree(model, new / "model", copy_function=shutil.copyfile)
@@ -76,20 +76,18 @@ def write_context(image: Image, folder: Path, *, progress: Progress = silent) ->
     return pins
 
 
-def _wanted(image: Image, model: Path, wheel: Path | None) -> list[str]:
+def _wanted(image: Image, wheel: Path | None) -> list[str]:
     extras = ",".join(("serve", *image.extras))
     wanted = [f"{wheel}[{extras}]" if wheel else f"headgate[{extras}]=={headgate.__version__}"]
-    if image.target == "lambda":
-        wanted.append("awslambdaric")
-    manifest = _manifest(model)
-    if manifest and manifest.backend == "xgboost":
-        wanted.append("xgboost-cpu")
-    return wanted
+    return [*wanted, "awslambdaric"] if image.target == "lambda" else wanted
 
 
-def _manifest(model: Path) -> Manifest | None:
+def _project(model: Path) -> str:
     path = model / MANIFEST_NAME
-    return Manifest.from_json(json.loads(path.read_bytes())) if path.is_file() else None
+    try:
+        return Manifest.from_json(json.loads(path.read_bytes())).project if path.is_file() else ""
+    except ValueError as error:
+        raise InvalidInput(f"{MANIFEST_NAME} is not JSON: {error}.", hint="Make the package again.") from None
 
 
 def _requirements(model: Path) -> Path | None:

@@ -74,7 +74,7 @@ def pin(wanted: Sequence[str], more: Path | None, platform: Platform, wheel: Pat
         constraints.write_text("".join(_constraints(more)))
         done = subprocess.run(
             [
-                *(sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet"),
+                *(sys.executable, "-I", "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet"),
                 *("--report", str(report), "--constraint", str(constraints), "--target", scratch),
                 *("--only-binary", ":all:", "--python-version", python_version(), *_tags(platform)),
                 *wanted,
