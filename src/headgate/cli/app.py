@@ -18,6 +18,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "check": "Test the newest run against the gates.",
         "package": "Pack the newest run into a model.tar.gz.",
         "predict": "Ask the packaged model, without a server.",
+        "doctor": "Run SageMaker's container contract against a package.",
         "image": "Write what a container image is built from.",
     },
     "Version": {
@@ -38,7 +39,7 @@ SECTIONS: dict[str, dict[str, str]] = {
 EXIT_CODES = """\b
 Exit codes:
   0   done
-  1   the answer is no: a gate failed, a rollout went back
+  1   the answer is no: a gate or a check failed, a rollout went back
   2   wrong use: a flag, headgate.yaml or an input
   3   no such endpoint, version, project or file
   4   the engine, a server or a store does not answer

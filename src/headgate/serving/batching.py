@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from headgate.errors import HeadgateError
 from headgate.serving.answers import Overloaded
 from headgate.serving.codecs import Answer
 from headgate.serving.failure import TIMED_OUT, ModelFailure

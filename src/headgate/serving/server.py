@@ -93,6 +93,7 @@ def serve(settings: Settings, *, started: float) -> int:
 
 async def _native(predictor, settings, listener, path):
     import asyncio
+
     from headgate.serving.service import Service
     from headgate.serving.transport import native
 
