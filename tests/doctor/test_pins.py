@@ -1,5 +1,6 @@
 """Versions: pinned, fitting, installed."""
 
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from headgate.doctor.pins import look_at_conflicts, look_at_installed, look_at_p
 HERE = version("numpy")
 
 
-def package(folder: Path, requirements: str, *, foreign: bool = False, **recorded: str) -> Package:
+def package(
+    folder: Path, requirements: str, recorded: Mapping[str, str] | None = None, *, foreign: bool = False
+) -> Package:
     (folder / "code").mkdir()
     (folder / "code" / "requirements.txt").write_text(requirements)
-    return Package(folder, None, ("code/requirements.txt",), foreign, recorded)
+    return Package(folder, None, ("code/requirements.txt",), foreign, recorded or {})
 
 
 @pytest.mark.parametrize(
@@ -58,7 +61,7 @@ def test_conflicts(tmp_path: Path, requirements: str, verdict: Verdict, said: st
     ],
 )
 def test_installed(tmp_path: Path, requirements: str, recorded: dict[str, str], verdict: Verdict, said: str) -> None:
-    finding = look_at_installed(package(tmp_path, requirements, **recorded))
+    finding = look_at_installed(package(tmp_path, requirements, recorded))
     assert finding.verdict == verdict
     assert said in finding.seen
 

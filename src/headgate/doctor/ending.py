@@ -21,7 +21,9 @@ from headgate.doctor.visit import Visit, invocation
 from headgate.doctor.wire import Connection, NoAnswer, request
 
 _SETTLE = 0.1
-"""Seconds for a server to take in what was sent, or the signal."""
+"""Seconds for a server to take in what was sent."""
+_LATE = 0.25
+"""Seconds after SIGTERM at which a caller comes late. Some servers take connections for a moment on purpose."""
 _BEGIN = 0.03
 """Seconds for a server to begin with a large request; most need longer than this to finish it."""
 
@@ -65,7 +67,7 @@ def end(visit: Visit, before: dict[str, tuple[int, int]], *, together: bool) -> 
         lost.append(str(error))
     server.terminate()
     began = time.perf_counter()
-    time.sleep(_SETTLE)
+    time.sleep(_LATE)
     late = _come_late(visit)
     lost += _hear(visit, callers, data[-1:])
     heard = _late_answer(late) if isinstance(late, Connection) else late
