@@ -5,7 +5,8 @@
     ├── SpecError           exit 2  400  headgate.yaml is wrong; carries every problem found
     ├── InvalidInput        exit 2  400  data, a request or a file is wrong
     │   ├── PayloadTooLarge exit 2  413
-    │   └── UnsupportedMedia exit 2 415
+    │   ├── UnsupportedMedia exit 2 415
+    │   └── NotAcceptable   exit 2  406
     ├── GateFailed          exit 1  409  the candidate is not good enough; the answer is "no"
     ├── NotFound            exit 3  404  no such endpoint, version, project, file
     ├── Refused             exit 5  409  the request is sound, the state of the world forbids it
@@ -66,6 +67,12 @@ class UnsupportedMedia(InvalidInput):
     """The content type is not one that is understood."""
 
     http_status = 415
+
+
+class NotAcceptable(InvalidInput):
+    """None of the media types that the caller accepts can be answered."""
+
+    http_status = 406
 
 
 class GateFailed(HeadgateError):

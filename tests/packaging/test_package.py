@@ -13,7 +13,7 @@ import pytest
 from headgate.core.archive import extract
 from headgate.core.digest import sha256_file
 from headgate.core.manifest import Manifest
-from headgate.core.schema import InputSchema
+from headgate.core.schema import InputSchema, Policy
 from headgate.data.packages import Packages
 from headgate.data.runs import MODEL_NAME, VALIDATION_NAME
 from headgate.data.validation import Validation
@@ -99,13 +99,14 @@ def test_members_tell_neither_time_nor_place(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_value_may_be_missing_where_it_was_in_training(tmp_path: Path) -> None:
-    project = make(tmp_path, "rows.csv", "regression", train=FEW)
+def test_the_schema_says_what_may_be_missing_and_how_requests_are_taken(tmp_path: Path) -> None:
+    project = make(tmp_path, "rows.csv", "regression", train=FEW, serving={"nan": "missing", "max_rows": 10})
     lines = [f"{'' if n % 5 == 0 else n % 7},{n % 11},{n % 7 + 0.5}" for n in range(200)]
     (tmp_path / "rows.csv").write_text("\n".join(["a,b,y", *lines]))
     extract(package(train(project), project).path, tmp_path / "content")
     schema = InputSchema.from_json(json.loads((tmp_path / "content" / "schema.json").read_text()))
     assert [(feature.name, feature.nullable) for feature in schema.features] == [("a", True), ("b", False)]
+    assert schema.policy == Policy(nan="missing", max_rows=10)
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import numpy
 import pytest
 
 from headgate.core.schema import Feature, InputSchema
-from headgate.errors import InvalidInput, UnsupportedMedia
+from headgate.errors import InvalidInput, NotAcceptable, UnsupportedMedia
 from headgate.serving.codecs import Answer
 from headgate.serving.failure import ModelFailure
 from headgate.serving.load import load
@@ -111,7 +111,7 @@ def test_media_without_a_default(tmp_path: Path) -> None:
     predictor = package(tmp_path, ECHO)
     with pytest.raises(UnsupportedMedia, match="content type 'image/png'"):
         predictor.predict(b"", "image/png", None)
-    with pytest.raises(UnsupportedMedia, match="Cannot answer as 'image/png'"):
+    with pytest.raises(NotAcceptable, match="Cannot answer as 'image/png'"):
         predictor.predict(b"[1]", None, "image/png")
 
 
@@ -154,7 +154,7 @@ def test_answers_that_are_none(tmp_path: Path, returned: str) -> None:
     [
         ("def predict_fn(data, model): pass\n", "lacks model_fn"),
         (LOAD, "lacks predict_fn"),
-        (LOAD + "async def predict_fn(data, model): pass\n", "predict_fn is async"),
+        ("async def model_fn(model_dir): pass\n" + "def predict_fn(data, model): pass\n", "model_fn is async"),
         ("def f(:\n", "cannot be imported: SyntaxError"),
         ("raise SystemExit(3)\n", "cannot be imported: SystemExit: 3"),
         ("def model_fn(d): return 1 / 0\ndef predict_fn(d, m): pass\n", "model_fn in code/inference.py failed: Zero"),

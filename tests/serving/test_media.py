@@ -2,7 +2,7 @@
 
 import pytest
 
-from headgate.errors import InvalidInput, UnsupportedMedia
+from headgate.errors import InvalidInput, NotAcceptable
 from headgate.serving.media import CSV, JSON, choose_media, decode_text, parse_media_type
 
 
@@ -19,15 +19,18 @@ from headgate.serving.media import CSV, JSON, choose_media, decode_text, parse_m
         ("application/json;q=0.5, text/csv", CSV),
         ("application/json;q=0, text/csv;q=0.1", CSV),
         ("text/csv;q=many", CSV),
+        ("*/*, application/json;q=0", CSV),
+        ("*/*;q=0.8, text/csv", CSV),
+        ("text/*;q=0.1, application/*;q=0.2, text/csv;q=0.9", CSV),
     ],
 )
 def test_the_best_accepted_type_is_chosen(accept: str | None, chosen: str) -> None:
     assert choose_media(accept, (JSON, CSV)) == chosen
 
 
-@pytest.mark.parametrize("accept", ["image/png", "text/csv;q=0", ",", "json"])
+@pytest.mark.parametrize("accept", ["image/png", "text/csv;q=0", ",", "json", "*/*, text/*;q=0, application/json;q=0"])
 def test_nothing_acceptable(accept: str) -> None:
-    with pytest.raises(UnsupportedMedia):
+    with pytest.raises(NotAcceptable):
         choose_media(accept, (JSON, CSV))
 
 

@@ -23,12 +23,13 @@ def test_an_empty_environment_means_sagemakers_defaults() -> None:
         ({"HEADGATE_BIND": "0.0.0.0:80"}, TcpBind("0.0.0.0", 80)),
         ({"HEADGATE_BIND": "[::1]:80"}, TcpBind("::1", 80)),
         ({"SAGEMAKER_BIND_TO_PORT": "81"}, TcpBind("127.0.0.1", 81)),
+        ({"HEADGATE_BIND": "0.0.0.0"}, TcpBind("0.0.0.0", 8080)),
+        ({"HEADGATE_BIND": "[::]", "SAGEMAKER_BIND_TO_PORT": "81"}, TcpBind("::", 81)),
     ],
 )
 def test_where_to_listen(environment: dict[str, str], bind: TcpBind | UnixBind) -> None:
     assert Settings.from_environment(environment).bind == bind
-    if "HEADGATE_BIND" in environment:
-        assert str(bind) == environment["HEADGATE_BIND"]
+    assert str(bind).startswith(environment.get("HEADGATE_BIND", ""))
 
 
 @pytest.mark.parametrize(

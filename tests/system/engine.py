@@ -75,6 +75,20 @@ class RunningEngine:
         ports = (free_port(), free_port()) if new else (None, None)
         local.start(self.home, *ports)
 
+    def replace_supervisor(self, module: str, *killed: str) -> None:
+        """Kill the supervisor and what else is named; start that of a test's module (`supervise HOME`) instead."""
+        for name in ("supervisor", *killed):
+            self.kill(name)
+        processes = Processes(self.home.processes)
+        processes.start(
+            "substitute",
+            [sys.executable, "-m", module, "supervise", str(self.home.path)],
+            env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/src"},
+            log=self.home.logs / "supervisor.log",
+            folder=ROOT,
+        )
+        processes.forget("substitute")  # a supervisor stops all that is on record: it would wait for itself
+
     def stop(self) -> None:
         """Stop it and check that nothing of it is left."""
         local.stop(self.home)

@@ -1,7 +1,5 @@
 """kill -9 of the runner before and after every write of a rollout: the next one ends it as the undisturbed one ends."""
 
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,7 @@ import pytest
 
 from headgate.engine.processes import Processes
 from headgate.pipeline.run import Run
-from tests.system.engine import ROOT, RunningEngine, until
+from tests.system.engine import RunningEngine, until
 from tests.system.rollouts import Scene, outcome, told
 
 pytestmark = pytest.mark.slow
@@ -24,18 +22,8 @@ LEAST_CALLS = 8
 @pytest.fixture
 def dying(own_engine: RunningEngine) -> Iterator[RunningEngine]:
     """An engine whose supervisor keeps up a runner that dies when it is told to."""
-    home = own_engine.home
-    for name in ("supervisor", "runner"):
-        own_engine.kill(name)
-    argv = [sys.executable, "-m", "tests.system.dying_runner", "supervise", str(home.path)]
-    Processes(home.processes).start(
-        "supervisor",
-        argv,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/src"},
-        log=home.logs / "supervisor.log",
-        folder=ROOT,
-    )
-    until(lambda: Processes(home.processes).find("runner"))
+    own_engine.replace_supervisor("tests.system.dying_runner", "runner")
+    until(lambda: Processes(own_engine.home.processes).find("runner"))
     yield own_engine
     armed(own_engine).unlink(missing_ok=True)
 

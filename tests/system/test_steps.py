@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from headgate.engine.processes import Processes, wait_for_exit
 from headgate.wiring import local
-from tests.system.engine import ROOT, RunningEngine, until
+from tests.system.engine import RunningEngine, until
 from tests.system.test_endpoint import write_code
 
 pytestmark = pytest.mark.slow
@@ -22,20 +22,10 @@ MOST_STEPS = 30
 @pytest.fixture
 def dying_engine(own_engine: RunningEngine) -> Iterator[RunningEngine]:
     """An engine whose supervisor keeps up one that dies when it is told to."""
-    home = own_engine.home
-    for name in ("supervisor", "engine"):
-        own_engine.kill(name)
-    argv = [sys.executable, "-m", "tests.system.dying_engine", "supervise", str(home.path)]
-    Processes(home.processes).start(
-        "supervisor",
-        argv,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/src"},
-        log=home.logs / "supervisor.log",
-        folder=ROOT,
-    )
+    own_engine.replace_supervisor("tests.system.dying_engine", "engine")
     until(lambda: answers(own_engine))
     yield own_engine
-    (home.path / "armed").unlink(missing_ok=True)
+    (own_engine.home.path / "armed").unlink(missing_ok=True)
 
 
 def answers(engine: RunningEngine) -> bool:

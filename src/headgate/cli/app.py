@@ -18,6 +18,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "check": "Test the newest run against the gates.",
         "package": "Pack the newest run into a model.tar.gz.",
         "predict": "Ask the packaged model, without a server.",
+        "doctor": "Run SageMaker's container contract against a package.",
     },
     "Version": {
         "register": "Register the package as a model version.",
@@ -37,7 +38,7 @@ SECTIONS: dict[str, dict[str, str]] = {
 EXIT_CODES = """\b
 Exit codes:
   0   done
-  1   the answer is no: a gate failed, a rollout went back
+  1   the answer is no: a gate or a check failed, a rollout went back
   2   wrong use: a flag, headgate.yaml or an input
   3   no such endpoint, version, project or file
   4   the engine, a server or a store does not answer

@@ -9,7 +9,7 @@ other config". Old models and configs stay.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from headgate.core.digest import digest_json
@@ -35,12 +35,13 @@ Change = Literal["create", "update", "replace", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a version goes, and how large."""
+    """Where a version goes, and how large. `variables` are for the environment of its model servers."""
 
     project: str
     environment: str
     instance_type: str
     instances: int
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def endpoint(self) -> str:
@@ -99,7 +100,8 @@ def plan(endpoints: Endpoints, version: ModelVersion, place: Place) -> Deploymen
 
 def of(version: ModelVersion, place: Place, variant: str = VARIANT) -> Deployment:
     """A version as one variant of a place, as if nothing were there. Model and config are named by their content."""
-    environment = {**version.environment, "HEADGATE_ENDPOINT": place.endpoint, "HEADGATE_VARIANT": variant}
+    here = {"HEADGATE_ENDPOINT": place.endpoint, "HEADGATE_VARIANT": variant}
+    environment = {**version.environment, **place.variables, **here}
     content = [version.image, version.model_data_url, environment]
     model = named(place, version.number, content)
     config = named(place, version.number, [content, place.instance_type, place.instances])

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from headgate.core.digest import sha256
 from headgate.core.manifest import MANIFEST_NAME, ONNX_NAME, SCHEMA_NAME, Manifest
 from headgate.core.progress import Progress, silent
-from headgate.core.schema import Feature, InputSchema
+from headgate.core.schema import Feature, InputSchema, Policy
 from headgate.data.packages import Package, PackageRecord, Packages
 from headgate.data.runs import VALIDATION_NAME, Record, Run
 from headgate.data.trained import Trained
@@ -42,7 +42,8 @@ def package(run: Run, project: Project, *, progress: Progress = silent, now: dat
     progress("comparing", None)
     parity = check_parity(trained, onnx, probe_rows(trained, held.X))
     progress("writing", None)
-    members |= {ONNX_NAME: onnx, SCHEMA_NAME: _document(_schema(run.record).to_json())}
+    schema = _schema(run.record, project.spec.serving.policy())
+    members |= {ONNX_NAME: onnx, SCHEMA_NAME: _document(schema.to_json())}
     digests = {name: sha256(content) for name, content in sorted(members.items())}
     manifest = Manifest(project.name, "code" if code else "onnx", digests)
     members[MANIFEST_NAME] = _document(manifest.to_json())
@@ -60,10 +61,10 @@ def package(run: Run, project: Project, *, progress: Progress = silent, now: dat
     return Packages(project.store).add(make_archive(members), record)
 
 
-def _schema(record: Record) -> InputSchema:
+def _schema(record: Record, policy: Policy) -> InputSchema:
     """A value may be missing in a request exactly where it was in the rows that were learnt from."""
     features = tuple(Feature(name, nullable=name in record.features_with_missing) for name in record.features)
-    return InputSchema(record.task, record.target, features, record.labels)
+    return InputSchema(record.task, record.target, features, record.labels, policy)
 
 
 def _document(value: object) -> bytes:

@@ -38,7 +38,7 @@ class HostedWorld:
         self._endpoints = Endpoints(connection)
         self._registry = Registry(connection)
         self._evidence = Evidence(connection)
-        self._place = Place(terms.project, terms.environment, terms.instance_type, terms.instances)
+        self._place = Place(terms.project, terms.environment, terms.instance_type, terms.instances, terms.variables)
         self._pair = canary.Pair(terms.canary_config, terms.final_config)
         self._arn = ""
         self._tags: tuple[float, Mapping[str, str]] | None = None

@@ -21,8 +21,9 @@ from headgate.spec import Project
 
 def place_of(project: Project, environment: str) -> Place:
     """Where the project goes in an environment, and how large."""
-    instances = project.spec.environments[environment].instances
-    return Place(project.name, environment, instances.type, instances.count)
+    wanted = project.spec.environments[environment]
+    capture = wanted.capture.variables(project.root, project.store) if wanted.capture else {}
+    return Place(project.name, environment, wanted.instances.type, wanted.instances.count, capture)
 
 
 def rollout_terms(
@@ -169,4 +170,5 @@ def _terms(
         probe_refusable=project.spec.package.code is not None,
         steps=steps,
         reason=reason,
+        variables=place.variables,
     )

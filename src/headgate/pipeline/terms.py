@@ -1,7 +1,7 @@
 """What a rollout was started with, and never changes while it is open."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from headgate.errors import InvalidInput
@@ -39,6 +39,8 @@ class Terms:
     """Whether the model has hooks of its own, which may not take a held-out row."""
     steps: tuple[Step, ...]
     reason: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """For the environment of the new model servers."""
 
     def to_json(self) -> dict[str, Any]:
         """A JSON document; `from_json` reads it back."""

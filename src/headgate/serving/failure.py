@@ -3,6 +3,7 @@
 from headgate.errors import HeadgateError
 
 NOT_FINITE = "NotFinite"
+TIMED_OUT = "TimedOut"
 
 
 class ModelFailure(HeadgateError):
@@ -17,3 +18,5 @@ class ModelFailure(HeadgateError):
     def __init__(self, message: str, *, kind: str = "ModelFailure", hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.kind = kind
+        if kind == TIMED_OUT:
+            self.http_status = 504

@@ -6,18 +6,27 @@
     code/inference.py      a package made for SageMaker's containers: the user's hooks
     one *.onnx             a bare model: without a schema.json, rows are lists of values
 
-A package whose backend is onnx has been made to predict once before `load` returns, so that what loads can answer.
+A model of rows has been made to predict before `load` returns, so that what loads can answer. How long that took
+decides where it predicts from then on: a model of some microseconds on the event loop, a slow one on the model thread,
+where the rows of waiting requests go to it together.
 """
 
 import json
+import time
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from headgate.core.digest import sha256_file
-from headgate.core.manifest import MANIFEST_NAME, ONNX_NAME, SCHEMA_NAME, Manifest
+from headgate.core.manifest import MANIFEST_NAME, ONNX_NAME, SCHEMA_NAME, TEXT_NAME, UBJ_NAME, Manifest
 from headgate.core.schema import InputSchema
 from headgate.errors import InvalidInput, NotFound
 from headgate.serving.predictor import Predictor
+from headgate.serving.rows import Model, RowPredictor
+
+SLOW_SECONDS = 300e-6
+"""A model that takes longer for one row does not belong on the event loop."""
+SLOW_BATCH = 64
+_WARM_UPS = 5
 
 
 def load(model_dir: Path, *, threads: int = 1, program: str = "inference.py") -> Predictor:
@@ -35,13 +44,43 @@ def load(model_dir: Path, *, threads: int = 1, program: str = "inference.py") ->
         from headgate.serving.backends.code import CodePredictor
 
         return CodePredictor(model_dir, program, schema, project=project)
-    from headgate.serving.backends.onnx import OnnxModel
-    from headgate.serving.rows import RowPredictor
-
-    model = OnnxModel(model_dir / ONNX_NAME if manifest else _only_onnx(model_dir), schema, threads=threads)
-    predictor = RowPredictor(model, model.schema, project=project)
-    predictor.warm_up()
+    if manifest and manifest.backend == "text":
+        predictor = _load_text(model_dir, schema, project)
+    else:
+        predictor = _load_onnx(model_dir, manifest, schema, threads)
+    _choose_mode(predictor)
     return predictor
+
+
+def _load_text(model_dir: Path, schema: InputSchema | None, project: str) -> RowPredictor:
+    from headgate.serving.backends.text import TextModel
+
+    assert schema is not None  # a manifest of this backend lists it
+    return RowPredictor(TextModel(model_dir / TEXT_NAME, schema), schema, backend="text", project=project)
+
+
+def _load_onnx(model_dir: Path, manifest: Manifest | None, schema: InputSchema | None, threads: int) -> RowPredictor:
+    from headgate.serving.backends.onnx import OnnxModel
+
+    path = model_dir / ONNX_NAME if manifest else _only_onnx(model_dir)
+    onnx = OnnxModel(path, schema, threads=threads)
+    model: Model = onnx
+    if manifest and manifest.large_batch and UBJ_NAME in manifest.files:
+        from headgate.serving.backends.xgboost import SizedModel, find_library
+
+        if find_library():
+            model = SizedModel(onnx, model_dir / UBJ_NAME, onnx.schema, manifest.large_batch, threads=threads)
+    return RowPredictor(model, onnx.schema, project=manifest.project if manifest else "")
+
+
+def _choose_mode(predictor: RowPredictor) -> None:
+    """Predict until it is warm. Raises InvalidInput where the model cannot."""
+    for _ in range(_WARM_UPS):  # the first are slow with any model
+        begun = time.perf_counter()
+        predictor.warm_up()
+        if time.perf_counter() - begun < SLOW_SECONDS:
+            return
+    predictor.mode, predictor.max_batch = "thread", SLOW_BATCH
 
 
 def _read_manifest(model_dir: Path, program: str) -> Manifest | None:
@@ -49,7 +88,11 @@ def _read_manifest(model_dir: Path, program: str) -> Manifest | None:
     if not path.exists():
         return None
     manifest = Manifest.from_json(_read_json(path))
-    needed = {ONNX_NAME, SCHEMA_NAME} if manifest.backend == "onnx" else {f"code/{program}"}
+    needed = {
+        "onnx": {ONNX_NAME, SCHEMA_NAME},
+        "text": {TEXT_NAME, SCHEMA_NAME},
+        "code": {f"code/{program}"},
+    }[manifest.backend]
     loaded = needed | ({SCHEMA_NAME} if (model_dir / SCHEMA_NAME).exists() else set())
     unlisted = sorted(loaded - set(manifest.files))
     if unlisted:

@@ -3,14 +3,16 @@
 Character sets are an allow-list: Python's codecs reach from zip to punycode, and none of those belongs in a request.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 
-from headgate.errors import InvalidInput, UnsupportedMedia
+from headgate.errors import InvalidInput, NotAcceptable, UnsupportedMedia
 
 JSON = "application/json"
+JSON_LINES = ("application/jsonlines", "application/x-ndjson")
 CSV = "text/csv"
 NPY = "application/x-npy"
+PARQUET = ("application/x-parquet", "application/vnd.apache.parquet")
 
 _CHARSETS = {
     "utf-8": "utf-8-sig",  # a byte order mark is welcome and ignored
@@ -58,30 +60,39 @@ def decode_text(body: bytes, parameters: Mapping[str, str]) -> str:
         ) from None
 
 
-def choose_media(accept: str | None, offered: Sequence[str]) -> str:
+def choose_media(accept: str | None, offered: tuple[str, ...]) -> str:
     """The one of `offered` that the caller likes best; the first for `*/*` or no Accept at all.
 
-    Raises UnsupportedMedia where nothing fits.
+    Raises NotAcceptable where nothing fits.
     """
-    if not accept or accept == "*/*":
-        return offered[0]
-    if accept in offered:
-        return accept
-    wanted = [_quality(item, rank) for rank, item in enumerate(accept.split(","))]
-    for quality, _, pattern in sorted(wanted):
-        for media in offered:
-            if quality < 0 and pattern in (media, "*/*", media.partition("/")[0] + "/*"):
-                return media
-    raise UnsupportedMedia(
-        f"Cannot answer as {accept[:100]!r}.", hint=f"Accept one of {', '.join(offered)}, or send no Accept header."
-    )
+    return choose_range(accept, offered)[0]
 
 
-def _quality(item: str, rank: int) -> tuple[float, int, str]:
-    """A key that sorts the most wanted first: (-q, position, media type)."""
-    pattern, parameters = parse_media_type(item)
+@lru_cache(64)
+def choose_range(accept: str | None, offered: tuple[str, ...]) -> tuple[str, Mapping[str, str]]:
+    """As `choose_media`, with the parameters of the media range that it was chosen by.
+
+    As in RFC 9110 the most specific range that fits a media type gives its weight; equal weights go by their order.
+    """
+    ranges = [parse_media_type(item) for item in (accept or "*/*").split(",")]
+    liked = []
+    for place, media in enumerate(offered):
+        for pattern in (media, f"{media.partition('/')[0]}/*", "*/*"):
+            rank = next((n for n, (name, _) in enumerate(ranges) if name == pattern), None)
+            if rank is not None:
+                liked.append((-_weight(ranges[rank][1]), rank, place))
+                break
+    weight, rank, place = min(liked, default=(0.0, 0, 0))
+    if not weight:
+        raise NotAcceptable(
+            f"Cannot answer as {(accept or '')[:100]!r}.",
+            hint=f"Accept one of {', '.join(offered)}, or send no Accept header.",
+        )
+    return offered[place], ranges[rank][1]
+
+
+def _weight(parameters: Mapping[str, str]) -> float:
     try:
-        quality = min(1.0, float(parameters.get("q", "1")))
+        return max(0.0, min(1.0, float(parameters.get("q", "1"))))
     except ValueError:
-        quality = 1.0
-    return -quality, rank, pattern
+        return 1.0

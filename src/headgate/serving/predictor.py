@@ -1,7 +1,7 @@
 """Transport-free predictions: the model server, a Lambda handler and `headgate predict` are skins over a predictor."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from headgate.core.schema import InputSchema
 from headgate.errors import HeadgateError
@@ -67,8 +67,8 @@ class AsyncPredictor(Predictor, Protocol):
         """Answer one request. Raises as `predict` does."""
 
 
-def answer_or_error(predict: Callable[..., Answer], call: Call) -> Answer | HeadgateError:
-    """The result of one call of many."""
+def answer_or_error(predict: Callable[..., Answer], call: tuple[Any, ...]) -> Answer | HeadgateError:
+    """The result of one call of many; `call` holds the arguments of `predict`."""
     try:
         return predict(*call)
     except HeadgateError as error:

@@ -72,6 +72,16 @@ def serve(settings: Settings, *, started: float) -> int:
         cold_start_ms=round((time.perf_counter() - started) * 1000),
         pid=os.getpid(),
     )
+    if settings.transport == "native":
+        import uvloop
+
+        drained = uvloop.run(_native(predictor, settings, listener, path))
+        if not drained:
+            log_error("drain timed out")
+            sys.stderr.flush()
+            os._exit(1)
+        log_info("stopped")
+        return 0
     DrainingServer(config, app, path).run(sockets=[listener])
     if app.busy:
         log_error("drain timed out")
@@ -79,6 +89,25 @@ def serve(settings: Settings, *, started: float) -> int:
         os._exit(1)  # the interpreter would wait for the worker thread
     log_info("stopped")
     return 0
+
+
+async def _native(predictor, settings, listener, path):
+    import asyncio
+
+    from headgate.serving.service import Service
+    from headgate.serving.transport import native
+
+    stop = asyncio.Event()
+
+    def end():
+        if path:
+            path.unlink(missing_ok=True)
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, end)
+    loop.add_signal_handler(signal.SIGINT, end)
+    return await native.serve(Service(predictor, settings), listener, stop, drain_seconds=settings.drain_seconds)
 
 
 class DrainingServer(Server):

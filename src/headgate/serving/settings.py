@@ -1,6 +1,6 @@
 """The model server's settings, all from the environment, in SageMaker's names where SageMaker has one.
 
-    HEADGATE_BIND                         unix:/path/to.sock or host:port; without it 127.0.0.1:$SAGEMAKER_BIND_TO_PORT
+    HEADGATE_BIND                         unix:/path/to.sock, host:port, or the address alone (127.0.0.1) of ...
     SAGEMAKER_BIND_TO_PORT                8080 (0: any free port; the log says which)
     SAGEMAKER_BASE_DIR                    /opt/ml; the package is unpacked in <base>/model
     SAGEMAKER_PROGRAM                     inference.py, the user's file in code/
@@ -9,17 +9,28 @@
     HEADGATE_ENDPOINT, HEADGATE_VARIANT   where this server stands; the variant is stamped on answers
     HEADGATE_THREADS                      1, threads for one ONNX request
     HEADGATE_DRAIN_SECONDS                30, for what is in flight at SIGTERM
+    HEADGATE_QUEUE                        256 requests may be under way or wait for the model; more get 503
+    SAGEMAKER_MODEL_SERVER_TIMEOUT        60 seconds for the model to answer
+    HEADGATE_TRANSPORT                    native, or asgi: the same over uvicorn
+    HEADGATE_CAPTURE                      a folder or s3://bucket/prefix for requests and answers; none: off
+    HEADGATE_CAPTURE_SAMPLING             100, percent of the requests
+    HEADGATE_CAPTURE_MODE                 InputAndOutput, Input or Output
+    HEADGATE_CAPTURE_CSV_TYPES            text/csv, content types that are kept as text
+    HEADGATE_CAPTURE_JSON_TYPES           application/json,application/jsonlines
+    HEADGATE_CAPTURE_REDACT               features whose values are not kept, separated by commas
+    HEADGATE_CAPTURE_SPOOL                the folder for what waits to be sent to S3; one in the temporary folder
 
 An empty value is the same as none.
 """
 
 import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from headgate.errors import UsageError
-from headgate.serving.media import JSON
+from headgate.serving.media import CSV, JSON
 
 MEBIBYTE = 1_048_576
 
@@ -46,6 +57,19 @@ class TcpBind:
 
 
 @dataclass(frozen=True, slots=True)
+class CaptureSettings:
+    """`to` is a folder or an s3:// URL, empty for no capture; `sampling` in percent."""
+
+    to: str = ""
+    sampling: float = 100.0
+    mode: str = "InputAndOutput"
+    csv_types: tuple[str, ...] = (CSV,)
+    json_types: tuple[str, ...] = (JSON, "application/jsonlines")
+    redact: tuple[str, ...] = ()
+    spool: Path = Path(tempfile.gettempdir()) / "headgate-capture"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """`max_body` is in bytes."""
 
@@ -58,6 +82,10 @@ class Settings:
     default_accept: str = JSON
     threads: int = 1
     drain_seconds: int = 30
+    queue: int = 256
+    timeout: int = 60
+    transport: str = "native"
+    capture: CaptureSettings = CaptureSettings()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -75,6 +103,10 @@ class Settings:
             ),
             threads=reader.number("HEADGATE_THREADS", 1, 1, 256),
             drain_seconds=reader.number("HEADGATE_DRAIN_SECONDS", 30, 0, 3600),
+            queue=reader.number("HEADGATE_QUEUE", 256, 1, 100_000),
+            timeout=reader.number("SAGEMAKER_MODEL_SERVER_TIMEOUT", 60, 1, 3600),
+            transport=reader.matching("HEADGATE_TRANSPORT", "native", "native|asgi", "native or asgi"),
+            capture=reader.capture(),
         )
         if reader.problems:
             raise UsageError("; ".join(reader.problems), hint="Correct the environment of the model server.")
@@ -82,7 +114,11 @@ class Settings:
 
 
 _NAME = r"[A-Za-z0-9](-*[A-Za-z0-9]){0,62}"
+_ADDRESS = r"[0-9]{1,3}(\.[0-9]{1,3}){3}|\[[0-9A-Fa-f:.]+\]"
 _MAX_SOCKET_PATH = 107
+_DESTINATION = r"/[^\x00]*|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\x00]*)?"
+_PERCENT = r"100(\.0{1,9})?|[0-9]{1,2}(\.[0-9]{1,9})?"
+_MODES = "Input, Output or InputAndOutput"
 
 
 class _Reader:
@@ -108,10 +144,29 @@ class _Reader:
         self._refuse(name, f"a whole number from {low} to {high}", value)
         return default
 
+    def capture(self) -> CaptureSettings:
+        default = CaptureSettings()
+        to = self.matching("HEADGATE_CAPTURE", "", _DESTINATION, "a folder from / on, or s3://bucket/prefix")
+        share = self.matching("HEADGATE_CAPTURE_SAMPLING", "100", _PERCENT, "a percentage from 0 to 100")
+        mode = self.matching("HEADGATE_CAPTURE_MODE", default.mode, "Input|Output|InputAndOutput", _MODES)
+        return CaptureSettings(
+            to=to,
+            sampling=float(share) if re.fullmatch(_PERCENT, share) else default.sampling,
+            mode=mode,
+            csv_types=self.names("HEADGATE_CAPTURE_CSV_TYPES") or default.csv_types,
+            json_types=self.names("HEADGATE_CAPTURE_JSON_TYPES") or default.json_types,
+            redact=self.names("HEADGATE_CAPTURE_REDACT"),
+            spool=Path(self.text("HEADGATE_CAPTURE_SPOOL", str(default.spool))),
+        )
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """A list separated by commas."""
+        return tuple(item.strip() for item in self.text(name, "").split(",") if item.strip())
+
     def bind(self) -> UnixBind | TcpBind:
-        value = self._environment.get("HEADGATE_BIND")
-        if not value:
-            return TcpBind("127.0.0.1", self.number("SAGEMAKER_BIND_TO_PORT", 8080, 0, 65_535))
+        value = self.text("HEADGATE_BIND", "127.0.0.1")
+        if re.fullmatch(_ADDRESS, value):
+            return TcpBind(value.strip("[]"), self.number("SAGEMAKER_BIND_TO_PORT", 8080, 0, 65_535))
         if value.startswith("unix:/"):
             if len(value.encode()) - len("unix:") > _MAX_SOCKET_PATH:
                 self._refuse("HEADGATE_BIND", f"a socket path of at most {_MAX_SOCKET_PATH} bytes", value)

@@ -13,9 +13,11 @@ from pydantic import Field, StringConstraints
 from headgate.core.digest import digest_json
 from headgate.core.schema import Task
 from headgate.spec import rollout
+from headgate.spec.capture import Capture
 from headgate.spec.gates import METRICS, Gates
 from headgate.spec.rollout import Canary, Phase
 from headgate.spec.section import Section
+from headgate.spec.serving import Serving
 
 BUNDLED: dict[str, Task] = {
     "breast_cancer": "classification",
@@ -116,6 +118,9 @@ class Environment(Section):
         min_length=1,
         description="The phases that a new version goes through, in order. Default: one `canary` with its defaults.",
     )
+    capture: Capture | None = Field(
+        default=None, description="Requests and answers kept for monitoring. Default: none are."
+    )
 
 
 class Spec(Section):
@@ -129,6 +134,7 @@ class Spec(Section):
     train: Train = Field(default=Train(), description="How the model is made.")
     gates: Gates = Field(default=Gates(), description="What a candidate must reach on the held-out rows.")
     package: Package = Field(default=Package(), description="What goes into the package beside the model.")
+    serving: Serving = Field(default=Serving(), description="How requests are taken and answered.")
     environments: dict[EnvironmentName, Environment] = Field(
         default={"production": Environment()},
         min_length=1,

@@ -2,14 +2,9 @@
 
 In:  JSON lists of numbers, CSV tables of numbers and NPY become numpy arrays; any other JSON comes as it is.
 Out: arrays, lists, numbers, text and dicts as JSON, CSV or NPY.
-
-NPY is read by its plain form only, without numpy's own reader: that one evaluates the header as Python, believes any
-size it is told, and warns and guesses about old files.
 """
 
-import math
-import re
-from typing import Any, Literal
+from typing import Any
 
 from headgate.errors import InvalidInput, UnsupportedMedia
 from headgate.serving.codecs import Answer, encode_csv, parse_csv, parse_json, to_json
@@ -27,7 +22,9 @@ def decode_default(body: bytes, content_type: str | None) -> Any:
     if media == CSV:
         return _table(parse_csv(body, parameters))
     if media == NPY:
-        return _decode_npy(body)
+        from headgate.serving.codecs.npy import parse_npy
+
+        return parse_npy(body)
     raise UnsupportedMedia(
         f"The content type {media[:100]!r} is not supported.",
         hint=f"Send {JSON}, {CSV} or {NPY}, or write an input_fn in code/inference.py.",
@@ -39,7 +36,9 @@ def encode_default(prediction: Any, accept: str) -> Answer:
     media = choose_media(accept, DEFAULT_OUTPUTS)
     try:
         if media == NPY:
-            return Answer(_encode_npy(prediction), NPY)
+            from headgate.serving.codecs.npy import encode_npy
+
+            return Answer(encode_npy(prediction), NPY)
         values = prediction.tolist() if hasattr(prediction, "tolist") else prediction
         if media == JSON:
             return Answer(to_json(values).encode(), JSON)
@@ -88,41 +87,3 @@ def _is_number(field: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-_NPY_HEAD = re.compile(
-    rb"\x93NUMPY(?:\x01\x00..|[\x02\x03]\x00....)"
-    rb"\{\s*'descr':\s*'(?P<dtype>[<>|=]?[?biuf][0-9]{0,2})',\s*'fortran_order':\s*(?P<fortran>True|False),"
-    rb"\s*'shape':\s*\((?P<shape>[0-9, ]{0,200})\),?\s*\}[ ]*\n",
-    re.DOTALL,
-)
-
-
-def _decode_npy(body: bytes) -> Any:
-    """An array of numbers in NumPy's own format."""
-    import numpy
-
-    head = _NPY_HEAD.match(body)
-    try:
-        if head is None:
-            raise ValueError("its header is not one of numbers")
-        shape = tuple(int(n) for n in head["shape"].split(b",") if n.strip())
-        dtype = numpy.dtype(head["dtype"].decode())
-        if math.prod(shape) * dtype.itemsize != len(body) - head.end():
-            raise ValueError(f"shape {shape} does not fit {len(body) - head.end()} bytes")
-        order: Literal["C", "F"] = "F" if head["fortran"] == b"True" else "C"
-        return numpy.frombuffer(body, dtype, offset=head.end()).reshape(shape, order=order).copy()
-    except (ValueError, TypeError) as error:
-        raise InvalidInput(
-            f"The body is not an NPY array: {str(error)[:200]}.", hint="Write it with numpy.save."
-        ) from None
-
-
-def _encode_npy(prediction: Any) -> bytes:
-    import io
-
-    import numpy
-
-    buffer = io.BytesIO()
-    numpy.lib.format.write_array(buffer, numpy.asarray(prediction), allow_pickle=False)
-    return buffer.getvalue()

@@ -1,14 +1,27 @@
-"""ONNX models of one float32 input [n, features], as the converters of scikit-learn and XGBoost write them.
+"""ONNX models, as the converters of scikit-learn and XGBoost write them.
+
+Inputs are either one matrix [n, features], or several of them: each named as a feature and one column wide, as
+`skl2onnx` writes for a pipeline over named columns, or any names and widths, which then take the features in the order
+of the schema. An input is of float32, float64, int64, bool or text. A missing value is NaN in a float and "" in a text
+input; that is what an imputer in the pipeline has to be converted to look for. int64 and bool have no missing value, so
+a nullable feature does not fit them.
 
 A classifier gives a tensor of probabilities [n, classes]; where the schema names the labels, the answer is the label of
 the highest probability (the model's own label output is not asked: it may be an index or a class, and costs time).
 Without a schema the model's label output names the class. A regressor gives values [n] or [n, 1].
 
-Everything that can be known at load time is checked there, so that a package that starts can also answer.
+One row into one float32 matrix is what most requests are. It goes through buffers bound once, one of the input and one
+of the output, past the Python layer of the session (a quarter less time, measured). There is one such pair: whoever
+finds it in use, because a large request runs on another thread, takes the general path instead of waiting.
+
+Everything that can be known at load time is checked there, by predicting once, so that what loads can also answer.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+import struct
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +31,9 @@ from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
 from headgate.core.schema import Feature, InputSchema
 from headgate.errors import InvalidInput
+from headgate.serving.backends.answers import label_row, labelled, not_finite, one_number, valued
 from headgate.serving.codecs import Prediction
-from headgate.serving.failure import NOT_FINITE, ModelFailure
+from headgate.serving.failure import ModelFailure
 from headgate.serving.validation import Value
 
 _ERRORS = (
@@ -36,6 +50,8 @@ _ERRORS = (
     ValueError,
 )
 
+Rows = Sequence[Sequence[Value | None]]
+
 
 class OnnxModel:
     """A loaded ONNX model. `schema` is the given one, or made up from the width of the input (features f0, f1, ...)."""
@@ -43,37 +59,131 @@ class OnnxModel:
     def __init__(self, path: Path, schema: InputSchema | None, *, threads: int = 1) -> None:
         """Raises InvalidInput where the model cannot be loaded or does not fit the schema."""
         self._session = _open_session(path, threads)
-        self._input, width = _only_input(self._session, path.name)
-        self.schema = schema or _made_up_schema(width, path.name)
-        _check_fit(self.schema, width, path.name)
+        self.schema = schema or _made_up_schema(self._session, path.name)
+        self._inputs = _match_inputs(self._session, self.schema, path.name)
         labels, values = _find_outputs(self._session, path.name)
         self._labels = None if schema is None else schema.labels
         self._classifies = bool(labels) if schema is None else schema.task == "classification"
         self._outputs = [values, labels] if schema is None and labels else [values]
+        self._single = None if self._classifies and self._labels is None else self._bind()
 
-    def run(self, rows: Sequence[Sequence[Value | None]], *, probabilities: bool = False) -> list[Prediction]:  # noqa: ARG002
+    def run(self, rows: Rows, *, probabilities: bool = False) -> list[Prediction]:
         """One prediction for each row of checked values. Raises ModelFailure."""
-        array = numpy.array(rows, dtype=numpy.float32)  # None becomes NaN
+        if self._single is not None and len(rows) == 1:
+            numbers = self._single.run(rows[0])
+            if numbers is not None:
+                return [self._one(numbers, probabilities)]
+        values, *rest = self._compute(rows)
+        if not self._classifies:
+            return valued(values, len(rows))
+        if self._labels is not None:
+            return labelled(values, self._labels, probabilities)
+        given = rest[0].tolist()
+        highest = labelled(values, [""] * values.shape[-1], False)
+        return [{**found, "label": label} for found, label in zip(highest, given, strict=True)]
+
+    def _one(self, numbers: Any, probabilities: bool) -> Prediction:
+        """`numbers`: float32 [classes] or [1], a copy."""
+        if not self._classifies:
+            return {"value": one_number(numbers[0])}
+        labels = self._labels or ()
+        if probabilities:
+            row = [one_number(number) for number in numbers]
+            return label_row(row.index(max(row)), labels, row)
+        values = numbers.tolist()
+        if not math.isfinite(sum(values)):
+            raise not_finite()
+        best = values.index(max(values))
+        return {"label": labels[best], "probability": float(str(numbers[best]))}
+
+    def _compute(self, rows: Rows) -> list[Any]:
         try:
-            values, *rest = self._session.run(self._outputs, {self._input: array})
+            feed = {one.name: one.array(rows) for one in self._inputs}
+            values, *rest = self._session.run(self._outputs, feed)
+            return [numpy.asarray(values, numpy.float32), *rest]
+        except OverflowError as error:
+            raise InvalidInput(f"A value is beyond what the model takes: {error}.") from None
         except _ERRORS as error:
             raise ModelFailure(f"The ONNX model failed: {str(error)[:300]}") from error
-        if self._classifies:
-            return self._label(values, rest[0].tolist() if rest else None)
-        return _values(values, len(rows))
 
-    def _label(self, probabilities: Any, given: list[Any] | None) -> list[Prediction]:
-        """`probabilities` [n, classes]; `given` labels [n] where there is no schema."""
-        labels = self._labels
-        if probabilities.ndim != 2 or (labels is not None and probabilities.shape[1] != len(labels)):
-            raise ModelFailure(
-                f"The model gives probabilities of shape {list(probabilities.shape)}, "
-                f"the schema has {len(labels or ())} labels."
-            )
-        best = probabilities.argmax(axis=1).tolist()
-        highest = _exact(probabilities[row, column] for row, column in enumerate(best))
-        names = given if given is not None else [(labels or ())[column] for column in best]
-        return [{"label": name, "probability": p} for name, p in zip(names, highest, strict=True)]
+    def _bind(self) -> "_Single | None":
+        """The short way for one row, where the model has the shape for it and answers by it as it does without."""
+        only = self._inputs[0]
+        if len(self._inputs) > 1 or only.dtype is not numpy.float32:
+            return None
+        row = [0.0] * only.width
+        try:
+            (expected,) = self._compute([row])
+        except ModelFailure:
+            return None  # zeros need not make sense to the model; the general path will say so
+        width = len(self._labels or ()) if self._classifies else 1
+        if expected.dtype != numpy.float32 or expected.shape != (1, width):
+            return None
+        single = _Single(self._session, only, self._outputs[0], width)
+        found = single.run(row)
+        return single if found is not None and numpy.array_equal(found, expected[0], equal_nan=True) else None
+
+
+class _Single:
+    """Bound buffers for one row of a float32 matrix."""
+
+    def __init__(self, session: Any, only: "_Input", output: str, width: int) -> None:
+        self._numbers = numpy.zeros((1, only.width), numpy.float32)
+        self._bytes = memoryview(self._numbers.data).cast("B")
+        self._pack = struct.Struct(f"={only.width}f").pack_into
+        self._answer = numpy.zeros((1, width), numpy.float32)
+        self._session = session._sess  # the C object: the Python layer around it costs as much as a small model
+        self._binding = runtime.SessionIOBinding(self._session)
+        self._binding.bind_input(only.name, self._numbers)
+        cpu = runtime.OrtDevice(runtime.OrtDevice.cpu(), runtime.OrtDevice.default_memory(), 0)
+        self._binding.bind_output(output, cpu, numpy.float32, (1, width), self._answer.ctypes.data)
+        self._free = threading.Lock()
+
+    def run(self, row: Sequence[Any]) -> Any:
+        """What the model answers, float32 [width]; None where the buffers are in use. Raises ModelFailure."""
+        if not self._free.acquire(blocking=False):
+            return None
+        try:
+            try:
+                self._pack(self._bytes, 0, *row)
+            except struct.error:  # None is no number
+                self._pack(self._bytes, 0, *(math.nan if value is None else value for value in row))
+            self._session.run_with_iobinding(self._binding, None)
+            return self._answer[0].copy()
+        except _ERRORS as error:
+            raise ModelFailure(f"The ONNX model failed: {str(error)[:300]}") from error
+        finally:
+            self._free.release()
+
+
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """An input of the model, and which columns of a row it takes: `width` of them from `start` on."""
+
+    name: str
+    dtype: Any
+    start: int
+    width: int
+    flat: bool
+    """Whether its shape is [n] and not [n, width]."""
+
+    def array(self, rows: Rows) -> Any:
+        """The columns of `rows` that the input takes."""
+        end = self.start + self.width
+        part = rows if self.width == len(rows[0]) else [row[self.start : end] for row in rows]
+        if self.dtype is object:
+            part = [["" if value is None else value for value in row] for row in part]
+        array = numpy.array(part, dtype=self.dtype)  # None becomes NaN in a float
+        return array.reshape(-1) if self.flat else array
+
+
+_TYPES = {
+    "tensor(float)": numpy.float32,
+    "tensor(double)": numpy.float64,
+    "tensor(int64)": numpy.int64,
+    "tensor(bool)": numpy.bool_,
+    "tensor(string)": object,
+}
 
 
 def _open_session(path: Path, threads: int) -> Any:
@@ -90,39 +200,59 @@ def _open_session(path: Path, threads: int) -> Any:
         ) from None
 
 
-def _only_input(session: Any, name: str) -> tuple[str, int | None]:
-    """The name of the one input and its width, where that is fixed."""
+def _made_up_schema(session: Any, name: str) -> InputSchema:
     inputs = session.get_inputs()
-    found = ", ".join(f"{i.name}: {i.type}{i.shape}" for i in inputs)
     if len(inputs) != 1 or inputs[0].type != "tensor(float)" or len(inputs[0].shape) != 2:
-        raise InvalidInput(
-            f"{name} takes ({found}); expected one input tensor(float) [rows, features].",
-            hint="Convert the model with one FloatTensorType input, or serve it with code/inference.py.",
-        )
-    rows, width = inputs[0].shape
-    if isinstance(rows, int):
-        raise InvalidInput(
-            f"{name} takes exactly {rows} row(s) at a time.", hint="Export it with a dynamic first dimension."
-        )
-    return inputs[0].name, width if isinstance(width, int) else None
-
-
-def _made_up_schema(width: int | None, name: str) -> InputSchema:
-    if width is None:
+        raise _unfit(session, name, "without a schema.json one input tensor(float) [rows, features] is expected")
+    width = inputs[0].shape[1]
+    if not isinstance(width, int):
         raise InvalidInput(f"{name} does not say how many features it takes.", hint="Add a schema.json beside it.")
     return InputSchema("regression", "", tuple(Feature(f"f{i}") for i in range(width)))
 
 
-def _check_fit(schema: InputSchema, width: int | None, name: str) -> None:
-    texts = [f.name for f in schema.features if f.kind == "string"]
-    if texts:
+def _match_inputs(session: Any, schema: InputSchema, name: str) -> list[_Input]:
+    """Which features go into which input. Raises InvalidInput where they do not fit."""
+    inputs = session.get_inputs()
+    places = {feature.name: place for place, feature in enumerate(schema.features)}
+    by_name = len(inputs) == len(places) > 1 and all(one.name in places for one in inputs)
+    matched: list[_Input] = []
+    start = 0
+    for one in inputs:
+        rows, *widths = one.shape or [1]
+        if one.type not in _TYPES or len(widths) > 1:
+            raise _unfit(session, name, "inputs of [rows, features] are expected, of numbers or text")
+        if isinstance(rows, int):
+            raise InvalidInput(
+                f"{name} takes exactly {rows} row(s) at a time.", hint="Export it with a dynamic first dimension."
+            )
+        width = widths[0] if widths else 1
+        if not isinstance(width, int):
+            width = 1 if by_name or len(inputs) > 1 else len(places)
+        matched.append(_Input(one.name, _TYPES[one.type], places[one.name] if by_name else start, width, not widths))
+        start += width
+    if start != len(places):
         raise InvalidInput(
-            f"schema.json has text features ({', '.join(texts)}), but {name} takes numbers only.",
-            hint="Encode them as numbers, or serve the model with code/inference.py.",
+            f"{name} takes {start} features, schema.json has {len(places)}.", hint="Package the model again."
         )
-    if width is not None and width != len(schema.features):
+    for found in matched:
+        _check_kinds(found, schema.features[found.start : found.start + found.width], name)
+    return matched
+
+
+def _check_kinds(found: _Input, features: Sequence[Feature], name: str) -> None:
+    wanted = "text" if found.dtype is object else "numbers"
+    wrong = [f.name for f in features if (f.kind == "string") != (wanted == "text")]
+    if wrong:
+        given = "numbers" if wanted == "text" else "text"
         raise InvalidInput(
-            f"{name} takes {width} features, schema.json has {len(schema.features)}.", hint="Package the model again."
+            f"schema.json has {given} features ({', '.join(wrong)}), but {name} takes {wanted} only there.",
+            hint="Package the model again, or serve it with code/inference.py.",
+        )
+    exact = [f.name for f in features if found.dtype in (numpy.int64, numpy.bool_) and f.nullable]
+    if exact:
+        raise InvalidInput(
+            f"schema.json lets {', '.join(exact)} be missing, but {name} takes integers there.",
+            hint="Convert the model with a float input for it.",
         )
 
 
@@ -130,7 +260,7 @@ def _find_outputs(session: Any, name: str) -> tuple[str | None, str]:
     """The outputs with the label, where there is one, and with the probabilities or values."""
     outputs = session.get_outputs()
     labels = next((o.name for o in outputs if o.type in ("tensor(int64)", "tensor(string)")), None)
-    values = next((o.name for o in outputs if o.type == "tensor(float)"), None)
+    values = next((o.name for o in outputs if o.type in ("tensor(float)", "tensor(double)")), None)
     if values is None:
         found = ", ".join(f"{o.name}: {o.type}" for o in outputs)
         raise InvalidInput(
@@ -140,20 +270,9 @@ def _find_outputs(session: Any, name: str) -> tuple[str | None, str]:
     return labels, values
 
 
-def _values(values: Any, rows: int) -> list[Prediction]:
-    """`values` [n] or [n, 1]; more columns make a list each."""
-    if values.ndim == 0 or len(values) != rows:
-        raise ModelFailure(f"The model gave {list(values.shape)} values for {rows} rows.")
-    flat = _exact(values.reshape(-1))
-    width = len(flat) // rows
-    if width == 1:
-        return [{"value": value} for value in flat]
-    return [{"value": flat[start : start + width]} for start in range(0, len(flat), width)]
-
-
-def _exact(values: Iterable[Any]) -> list[float]:
-    """float32 values as the shortest numbers that read back the same: 74.2, not 74.19999694824219."""
-    exact = [float(str(value)) for value in values]
-    if not all(map(math.isfinite, exact)):
-        raise ModelFailure("The model answered NaN or infinity.", kind=NOT_FINITE)
-    return exact
+def _unfit(session: Any, name: str, expected: str) -> InvalidInput:
+    found = ", ".join(f"{i.name}: {i.type}{i.shape}" for i in session.get_inputs())
+    return InvalidInput(
+        f"{name} takes ({found}); {expected}.",
+        hint="Convert the model with such inputs, or serve it with code/inference.py.",
+    )

@@ -1,0 +1,92 @@
+"""No value of a redacted feature leaves the server, in whatever form it came."""
+
+import json
+
+import pytest
+
+from headgate.serving.capture.redaction import REDACTED, Redactor
+
+FEATURES = ("age", "name", "city")
+ROW = {"age": 7, "name": "Alice", "city": "Bonn"}
+
+
+def redacted(
+    body: str | bytes, content_type: str | None = "application/json", features: tuple[str, ...] = FEATURES
+) -> str:
+    data = body if isinstance(body, bytes) else body.encode()
+    return Redactor(["name"], features).input(data, content_type).decode()
+
+
+def test_objects_by_name_at_any_depth() -> None:
+    hidden = {**ROW, "name": REDACTED}
+    for body, expected in [
+        (ROW, hidden),
+        ([ROW, ROW], [hidden, hidden]),
+        ({"instances": [ROW]}, {"instances": [hidden]}),
+        ({"data": {"deep": [{"row": ROW}]}}, {"data": {"deep": [{"row": hidden}]}}),
+        ({"age": [7, 8], "name": ["Alice", "Bob"]}, {"age": [7, 8], "name": REDACTED}),
+    ]:
+        assert json.loads(redacted(json.dumps(body))) == expected
+
+
+def test_rows_without_names_by_place() -> None:
+    row, hidden = [7, "Alice", "Bonn"], [7, REDACTED, "Bonn"]
+    for body, expected in [
+        (row, hidden),
+        ([row, row], [hidden, hidden]),
+        ({"instances": [row]}, {"instances": [hidden]}),
+    ]:
+        assert json.loads(redacted(json.dumps(body))) == expected
+
+
+def test_json_lines() -> None:
+    lines = f'{json.dumps(ROW)}\n[7,"Alice","Bonn"]\n'
+    assert redacted(lines, "application/jsonlines").split("\n") == [
+        '{"age":7,"name":"[redacted]","city":"Bonn"}',
+        '[7,"[redacted]","Bonn"]',
+        "",
+    ]
+
+
+def test_csv_by_header_or_place() -> None:
+    assert redacted("city,name,age\nBonn,Alice,7\n", "text/csv") == "city,name,age\nBonn,[redacted],7\n"
+    assert redacted('7,"Al, ice",Bonn\n', "text/csv") == "7,[redacted],Bonn\n"
+    assert redacted("x,name\n1,Alice\n", "text/csv", ()) == "x,name\n1,[redacted]\n"
+    assert redacted("n,m,o\n1,Alice,2\n", "text/csv; header=present") == "n,m,o\n1,Alice,2\n"
+    assert redacted("7;Alice".encode("utf-16"), "text/csv; charset=utf-16") == REDACTED
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "features"),
+    [
+        ("{", "application/json", FEATURES),
+        ("[" * 100_000, "application/json", FEATURES),
+        ('[7, "Alice"]', "application/json", FEATURES),
+        ('[7, "Alice", "Bonn"]', "application/json", ()),
+        ('{"columns": ["name"], "data": [["Alice"]]}', "application/json", FEATURES),
+        ('{"data": ["Alice"]}', "application/json", FEATURES),
+        ("Alice,7\n", "text/csv", FEATURES),
+        ("7,Alice,Bonn\n", "text/csv", ()),
+        ("name,age,city\nshifted,Alice,7,Bonn\n", "text/csv", FEATURES),
+        ('{"name": "Alice"}\nAlice', "application/jsonlines", FEATURES),
+        ("Alice", "text/plain", FEATURES),
+        ("\x93NUMPY Alice", "application/x-npy", FEATURES),
+        ('{"name": "Alice"', None, FEATURES),
+    ],
+)
+def test_what_cannot_be_redacted_is_not_kept(body: str, content_type: str | None, features: tuple[str, ...]) -> None:
+    assert redacted(body, content_type, features).strip('"') == REDACTED
+
+
+def test_a_request_without_a_content_type_is_json() -> None:
+    assert json.loads(redacted(json.dumps(ROW), None))["name"] == REDACTED
+
+
+def test_answers_keep_predictions_and_lose_what_they_echo() -> None:
+    redactor = Redactor(["name"], FEATURES)
+    answer = {"prediction": {"label": "x", "probability": 0.5}, "request": [ROW, [7, "Alice", "Bonn"]]}
+    found = json.loads(redactor.output(json.dumps(answer).encode(), "application/json"))
+    assert found["prediction"] == answer["prediction"]
+    assert "Alice" not in json.dumps(found)
+    assert redactor.output(b"[0.1,0.9]", "application/json") == b"[0.1,0.9]"
+    assert redactor.output(b"setosa,0.98\n", "text/csv; charset=utf-8") == b"setosa,0.98\n"
