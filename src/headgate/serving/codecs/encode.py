@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from headgate.errors import NotAcceptable
 from headgate.serving.codecs.csv import encode_csv
 from headgate.serving.media import CSV, JSON, JSON_LINES, NPY
 
@@ -63,5 +64,8 @@ def _fields(prediction: Prediction) -> Iterable[Any]:
 
 
 def _numbers(prediction: Prediction) -> Any:
-    probabilities = prediction.get("probabilities")
-    return prediction["value"] if probabilities is None else list(probabilities.values())
+    if "value" in prediction:
+        return prediction["value"]
+    if "probabilities" not in prediction:
+        raise NotAcceptable("This model answers with labels alone, which are no numbers.", hint=f"Accept {JSON}.")
+    return list(prediction["probabilities"].values())
