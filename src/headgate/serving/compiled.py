@@ -45,30 +45,31 @@ class Compiled:
 
     def __init__(self, schema: InputSchema) -> None:
         types = [_type_of(feature) for feature in schema.features]
-        keys = [f"f{n}" for n in range(len(types))]
-        names = dict(zip(keys, (f.name for f in schema.features), strict=True))
-        fields = list(zip(keys, types, strict=True))
-        named = msgspec.defstruct("Named", fields, rename=names, forbid_unknown_fields=True, frozen=True, gc=False)
+        named = _named([feature.name for feature in schema.features], types)
         listed = GenericAlias(tuple, tuple(types))
+        kinds = [kind for kind in (named, listed) if kind is not None]
         self._max_rows = schema.policy.max_rows
-        self._row: Decode = msgspec.json.Decoder(named).decode
+        self._width = len(types)
+        self._row: Decode = _refuse if named is None else msgspec.json.Decoder(named).decode
         self._list: Decode = msgspec.json.Decoder(listed).decode
-        self._rows = [msgspec.json.Decoder(_list_of(kind)).decode for kind in (named, listed)]
-        self._instances = [_instances_of(kind) for kind in (named, listed)]
+        self._rows = [msgspec.json.Decoder(_list_of(kind)).decode for kind in kinds]
+        self._instances = [_instances_of(kind) for kind in kinds]
         self._csv = _csv_decoder(schema.features)
         self._csv_header_shows = not any(_is_json(feature.name) for feature in schema.features)
-        self._width = len(types)
         self._only_numbers = all(feature.kind == "number" for feature in schema.features)
 
     def row(self, body: bytes) -> tuple[Value | None, ...] | None:
-        """The values of one JSON object in schema order, or None where the slow way has to be gone."""
+        """The values of one JSON object in schema order, or None where the slow way has to be taken."""
         try:
             return msgspec.structs.astuple(self._row(body))
         except _REFUSED:
             return None
 
     def rows(self, body: bytes, content_type: str | None) -> tuple[Sequence[Row], bool] | None:
-        """The rows, and whether to answer with a list; or None where the slow way has to be gone."""
+        """The rows, and whether to answer with a list; or None where the slow way has to be taken.
+
+        Raises InvalidInput where an NPY body is no array.
+        """
         form = form_of(content_type)
         try:
             if form == "json":
@@ -149,6 +150,28 @@ def form_of(content_type: str | None) -> Literal["json", "lines", "csv", "csv wi
 def _type_of(feature: Feature) -> Any:
     kind = Literal[feature.categories] if feature.categories else _TYPES[feature.kind]
     return kind | None if feature.nullable else kind
+
+
+def _named(names: Sequence[str], types: Sequence[Any]) -> Any | None:
+    """The type of an object with these names; None where msgspec cannot spell one of them."""
+    keys = [f"f{n}" for n in range(len(names))]
+    fields = list(zip(keys, types, strict=True))
+    try:
+        return msgspec.defstruct(
+            "Named",
+            fields,
+            rename=dict(zip(keys, names, strict=True)),
+            forbid_unknown_fields=True,
+            frozen=True,
+            gc=False,
+        )
+    except ValueError:  # it has a quote, a backslash or a control character
+        return None
+
+
+def _refuse(body: Any) -> Any:
+    """In the place of a decoder that cannot be made."""
+    raise ValueError
 
 
 def _list_of(kind: Any) -> Any:
