@@ -169,7 +169,7 @@ def _named(names: Sequence[str], types: Sequence[Any]) -> Any | None:
         return None
 
 
-def _refuse(body: Any) -> Any:
+def _refuse(body: Any) -> Any:  # noqa: ARG001
     """In the place of a decoder that cannot be made."""
     raise ValueError
 
