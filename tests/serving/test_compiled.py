@@ -149,6 +149,9 @@ breaks = st.sampled_from(["\n", "\n", "\n", "\r\n", "\r", "\n\n", "\x0b", "\u202
 @example([("1,2],[3,4", "\n")], "")
 @example([("1,", "\r"), ("2", "")], "")
 @example([("1", "\n"), ("2", "")], "")
+@example([("x,n", "\n"), ("1,2", "")], "")
+@example([("x,n", "\n"), ("1,2", "")], "; header=absent")
+@example([("1", "\r\n"), ("2", "")], "; header=present")
 @example([("1,9007199254740993", "\n")], "")
 def test_csv_is_taken_as_by_the_slow_way(lines: list[tuple[str, str]], header: str) -> None:
     check("".join(line + end for line, end in lines).encode(), f"text/csv{header}")
@@ -172,7 +175,9 @@ def test_what_most_callers_send_goes_the_fast_way(body: Any, expected: Any) -> N
 def test_csv_of_numbers_goes_the_fast_way() -> None:
     compiled, _ = READERS[2]
     assert compiled.rows(b"1.5,2\r\n-1e3,3\r\n", "text/csv; charset=utf-8") == ([(1.5, 2), (-1000.0, 3)], True)
-    assert compiled.rows(b"x,n\n1,2\n", "text/csv") is None
+    for header in ("", "; header=present"):
+        assert compiled.rows(b"x,n\r\n1,2\r\n", f"text/csv{header}") == ([(1.0, 2)], True)
+        assert compiled.rows(b"n,x\n2,1\n", f"text/csv{header}") is None
     assert compiled.rows(b"1,2\n" * 4, "text/csv") is None  # more than the policy's rows: the slow way says so
 
 
@@ -187,5 +192,6 @@ def test_lines_and_arrays_go_the_fast_way() -> None:
 
 def test_a_header_of_numbers_is_not_taken_for_a_row() -> None:
     compiled = Compiled(InputSchema("regression", "z", (Feature("1"), Feature("2"))))
-    assert compiled.rows(b"1,2\n3,4\n", "text/csv") is None
+    assert compiled.rows(b"1,2\n3,4\n", "text/csv") == ([(3.0, 4.0)], True)
+    assert compiled.rows(b"2,1\n3,4\n", "text/csv") is None
     assert compiled.rows(b"1,2\n3,4\n", "text/csv; header=absent") == ([(1.0, 2.0), (3.0, 4.0)], True)
