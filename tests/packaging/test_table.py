@@ -52,7 +52,7 @@ def test_features_of_an_array() -> None:
 
 @pytest.mark.parametrize("frame", [False, True])
 def test_rows_made_of_rows_are_the_same_each_time_and_as_difficult(frame: bool) -> None:
-    columns = {"n": [1.5, float("nan"), 2.5], "c": ["a", "b", "c"], "i": [7, 8, 9]}
+    columns: dict[str, list[Any]] = {"n": [1.5, float("nan"), 2.5], "c": ["a", "b", "c"], "i": [7, 8, 9]}
     rows: Any = Frame(columns) if frame else np.array(list(zip(*columns.values(), strict=True)), object)
     table = Table.of(rows, list(columns))
     probes = table.probes()
