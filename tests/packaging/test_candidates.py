@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from headgate.errors import GateFailed, InvalidInput
-from headgate.packaging.candidates import SIZES, Candidate, Measured, choose, measure
+from headgate.packaging.candidates import SIZES, Candidate, Measured, choose, describe, measure
 from headgate.packaging.parity import Parity
 
 PARITY = Parity(10, 1e-4, 2e-5, 0, 0)
@@ -50,7 +50,7 @@ def test_a_candidate_is_opened_compared_and_timed() -> None:
     assert found.candidate is CANDIDATE
     assert set(found.micros) == set(SIZES)
     assert json.loads(json.dumps(found.to_json()))["parity"]["rows"] == 1
-    assert found.describe().startswith("doubles: 1 rows compared, largest difference 0; ")
+    assert describe(found.to_json()).startswith("doubles: 1 rows, largest difference 0; ")
 
 
 def test_what_fails_in_comparison_is_refused() -> None:
@@ -59,4 +59,4 @@ def test_what_fails_in_comparison_is_refused() -> None:
 
     found = measure(CANDIDATE, differ, [(1,)])
     assert (found.refused, found.parity, found.micros) == ("Another label.", None, {})
-    assert found.describe() == "doubles: refused, Another label."
+    assert describe(found.to_json()) == "doubles: refused, Another label."
