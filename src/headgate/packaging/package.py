@@ -50,11 +50,11 @@ def package(run: Run, project: Project, *, progress: Progress = silent, now: dat
     schema = _schema(run.record, project.spec.serving.policy())
     members[ONNX_NAME] = onnx
     small = Candidate("onnx", "onnx", {ONNX_NAME: onnx}, lambda path: OnnxModel(path / ONNX_NAME, schema))
-    engines = [measure(small, lambda _: parity, held.X.tolist())]
+    engines = [measure(small, lambda _: parity, probes.X.tolist())]
     large = 0 if code else large_batch(trained)
     if large:
         own = {UBJ_NAME: run.read(MODEL_NAME)}
-        engines.append(_try_xgboost(trained, small, own, schema, probes, held))
+        engines.append(_try_xgboost(trained, small, own, schema, probes))
         members |= {} if engines[-1].refused else own
     progress("writing", None)
     record = PackageRecord(
@@ -85,7 +85,6 @@ def _try_xgboost(
     own: Mapping[str, bytes],
     schema: InputSchema,
     probes: Probes,
-    held: Validation,
 ) -> Measured:
     """XGBoost's library, called as the model server calls it for large batches, with the model in its `own` format."""
 
@@ -97,7 +96,7 @@ def _try_xgboost(
         return compare(trained.predict(probes.X), found, probes.kinds, trained.labels, engine="XGBoost")
 
     candidate = Candidate("xgboost", "onnx", {**small.members, **own}, open_large)
-    return measure(candidate, parity, held.X.tolist())
+    return measure(candidate, parity, probes.X.tolist())
 
 
 def _schema(record: Record, policy: Policy) -> InputSchema:
