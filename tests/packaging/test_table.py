@@ -1,5 +1,6 @@
 """Rows of named columns: what they say of the features, and the rows made of them."""
 
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from headgate.errors import InvalidInput
 from headgate.packaging.categories import known_categories
 from headgate.packaging.table import MADE, Table
 
-ROWS = np.array([[1.5, "a", True, 7], [np.nan, "b", False, 8], [2.5, None, True, 9]], object)
+ROWS = np.array([[1.5, "a", True, np.int64(7)], [np.nan, "b", False, 8], [2.5, None, True, 9]], object)
 
 
 class Frame:
@@ -74,6 +75,7 @@ def test_rows_made_of_rows_are_the_same_each_time_and_as_difficult(frame: bool) 
         (np.empty((0, 2)), (), "no rows to compare on"),
         (np.array([["a"], [1]], object), (), "column 'f0' holds 'a'; expected"),
         (np.array([[None]], object), (), "column 'f0' holds nothing"),
+        (np.array([[date(2026, 11, 20)]], object), (), r"column 'f0' holds datetime.date\(2026"),
     ],
 )
 def test_rows_that_are_none(rows: Any, names: Any, message: str) -> None:

@@ -30,7 +30,7 @@ class Table:
     def of(cls, rows: Any, names: Sequence[str] = ()) -> "Table":
         """The first `MAX_ROWS` of `rows`. `names` of the columns of an array. Raises InvalidInput."""
         if hasattr(rows, "columns"):
-            columns = {str(name): rows[name].to_list()[:MAX_ROWS] for name in rows.columns}
+            columns = {str(name): rows[name].to_list() for name in rows.columns}
         else:
             rows = np.asarray(rows)
             if rows.ndim != 2:
@@ -38,7 +38,8 @@ class Table:
             names = names or [f"f{number}" for number in range(rows.shape[1])]
             if len(names) != rows.shape[1]:
                 raise InvalidInput(f"The rows have {rows.shape[1]} columns, {len(names)} names were given.")
-            columns = {name: rows[:MAX_ROWS, at].tolist() for at, name in enumerate(names)}
+            columns = {name: rows[:, at].tolist() for at, name in enumerate(names)}
+        columns = {name: [_plain(value) for value in values[:MAX_ROWS]] for name, values in columns.items()}
         if not columns or not all(columns.values()):
             raise InvalidInput("There are no rows to compare on.", hint="Give some of the held-out ones.")
         return cls(columns, rows)
@@ -96,8 +97,15 @@ def _feature(name: str, values: list[Any], categories: tuple[str, ...]) -> Featu
     return Feature(name, "number", nullable)
 
 
+def _plain(value: Any) -> Any:
+    """NumPy's own numbers, as arrays of objects hold them, as Python's."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def _is_missing(value: Any) -> bool:
-    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+    if isinstance(value, float):
+        return math.isnan(value)
+    return value is None or (isinstance(value, str) and not value)
 
 
 def _beyond(values: list[Any]) -> list[Any]:
