@@ -16,6 +16,7 @@ from headgate.core.schema import Feature
 from headgate.errors import InvalidInput
 
 MAX_ROWS = 2000
+MADE = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +67,16 @@ class Table:
     def probes(self) -> "Table":
         """The rows, and rows made of them. Equal tables give equal ones."""
         random = np.random.RandomState(0)
-        count = min(len(self), 300)
-        probes = {name: list(values) for name, values in self.columns.items()}
+        rows = np.arange(MADE) % len(self)
+        probes: dict[str, list[Any]] = {}
         for name, values in self.columns.items():
-            probes[name] += [values[at] for at in random.permutation(len(values))[:count]]
+            shuffled = [values[at] for at in random.randint(len(values), size=MADE)]
             beyond = _beyond(values)
-            probes[name] += [beyond[at % len(beyond)] for at in random.permutation(count)]
-            missing = next((value for value in values if _is_missing(value)), None)
-            drawn = random.random_sample(count) < (0.0 if missing is None and None not in values else 0.3)
-            probes[name] += [missing if gone else value for gone, value in zip(drawn, values, strict=False)]
+            far = [beyond[at] for at in random.randint(len(beyond), size=MADE)]
+            missing = [value for value in values if _is_missing(value)][:1]
+            gone = random.random_sample(MADE) < (0.3 if missing else 0.0)
+            lacking = [missing[0] if lacks else values[at] for lacks, at in zip(gone, rows, strict=True)]
+            probes[name] = [*values, *shuffled, *far, *lacking]
         return Table(probes, self.like)
 
 

@@ -84,9 +84,10 @@ def find_library() -> Path | None:
     """The library of the installed package, which is not imported; None where there is none."""
     spec = importlib.util.find_spec("xgboost")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(folder) / "lib" / "libxgboost.so"
-        if path.is_file():
-            return path
+        for name in ("libxgboost.so", "libxgboost.dylib"):
+            path = Path(folder) / "lib" / name
+            if path.is_file():
+                return path
     return None
 
 
