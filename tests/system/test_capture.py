@@ -52,14 +52,3 @@ def test_what_was_refused_is_not_kept(scene: Scene) -> None:
     invoke(scene, ROW, InferenceId="after it")
     until(lambda: "after it" in str(records(scene)))
     assert "refused" not in str(records(scene))
-
-
-def test_nothing_is_lost_when_the_endpoint_goes(engine: RunningEngine) -> None:
-    scene = Scene(engine, "captured")
-    scene.say(capture={})
-    scene.deploy("linear")
-    sent = [f"last-{n}" for n in range(30)]
-    for name in sent:
-        invoke(scene, ROW, InferenceId=name)
-    engine.delete(scene.endpoint)
-    assert [record["eventMetadata"]["inferenceId"] for record in records(scene)] == sent
