@@ -13,6 +13,9 @@
     HEADGATE_QUEUE                        256 requests may be under way or wait for the model; more get 503
     SAGEMAKER_MODEL_SERVER_TIMEOUT        60 seconds for the model to answer
     HEADGATE_TRANSPORT                    native, or asgi: the same over uvicorn
+    HEADGATE_HEAD_SECONDS                 10, for the head of a request to arrive
+    HEADGATE_BODY_SECONDS                 20 without progress of a body; a body may take ten times that in all
+    HEADGATE_MAX_CONNECTIONS              4096, less where fewer files may be open; more callers get 503
     HEADGATE_CAPTURE                      a folder or s3://bucket/prefix for requests and answers; none: off
     HEADGATE_CAPTURE_SAMPLING             100, percent of the requests
     HEADGATE_CAPTURE_MODE                 InputAndOutput, Input or Output
@@ -87,6 +90,10 @@ class Settings:
     queue: int = 256
     timeout: int = 60
     transport: str = "native"
+    head_seconds: int = 10
+    body_seconds: int = 20
+    max_connections: int = 4_096
+    workers: int = 1
     capture: CaptureSettings = CaptureSettings()
 
     @classmethod
@@ -109,6 +116,9 @@ class Settings:
             queue=reader.number("HEADGATE_QUEUE", 256, 1, 100_000),
             timeout=reader.number("SAGEMAKER_MODEL_SERVER_TIMEOUT", 60, 1, 3600),
             transport=reader.matching("HEADGATE_TRANSPORT", "native", "native|asgi", "native or asgi"),
+            head_seconds=reader.number("HEADGATE_HEAD_SECONDS", 10, 1, 3600),
+            body_seconds=reader.number("HEADGATE_BODY_SECONDS", 20, 1, 3600),
+            max_connections=reader.number("HEADGATE_MAX_CONNECTIONS", 4_096, 1, 1_000_000),
             capture=reader.capture(),
         )
         if reader.problems:
