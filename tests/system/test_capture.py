@@ -27,7 +27,9 @@ def records(scene: Scene, variant: str = "stable") -> list[dict[str, Any]]:
     """What was captured of a variant, in the order of its files."""
     folder = scene.project.store / "capture" / scene.endpoint / variant
     files = sorted(folder.glob("[0-9][0-9][0-9][0-9]/[01][0-9]/[0-3][0-9]/[0-2][0-9]/*.jsonl"))
-    return [json.loads(line) for file in files for line in file.read_text().splitlines(keepends=True) if line[-1] == "\n"]
+    return [
+        json.loads(line) for file in files for line in file.read_text().splitlines(keepends=True) if line[-1] == "\n"
+    ]
 
 
 def invoke(scene: Scene, row: object, **more: str) -> Any:
