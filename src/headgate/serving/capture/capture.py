@@ -118,12 +118,16 @@ class Capture:
             self._wake.wait(WAKE_SECONDS)
             self._wake.clear()
             closing = self._closing
-            self._drain()
-            self._destination.tick()
+            try:
+                self._drain()
+                self._destination.tick()
+                if closing:
+                    self._destination.close()
+            except Exception as error:  # noqa: BLE001 the thread's boundary: the next time it may go well
+                log_error("capture failed", error)
             self._report()
             if closing:
-                break
-        self._destination.close()
+                return
 
     def _drain(self) -> None:
         """Encode and append everything that waits, piece by piece."""
@@ -134,7 +138,7 @@ class Capture:
             exchange = waiting.popleft()
             try:
                 hour, line = encoder.encode(exchange)
-            except Exception as error:  # noqa: BLE001 the loop's boundary: a defect costs a record, not all that follow
+            except Exception as error:  # noqa: BLE001 a defect costs this record, not all that follow
                 self._lose(1, Counter.DROPPED_NOT_WRITTEN, repr(error))
                 self._taken += exchange.size
                 continue
