@@ -66,12 +66,13 @@ class Handler:
     ) -> None:
         """`path`: where POST is answered, without the stage, or `*`."""
         self._predictor = predictor
+        self._coroutines = predictor if predictor.mode == "async" and isinstance(predictor, AsyncPredictor) else None
+        # One loop for all invocations: what user code opened on it stays usable.
+        self._loop = asyncio.Runner() if self._coroutines else None
         self._settings = settings
         self._path = path
         self._ping = "/ping" if path == ANY_PATH else path.rpartition("/")[0] + "/ping"
         self._cors = cors or Cors()
-        # One loop for all invocations: what user code opened on it stays usable.
-        self._loop = asyncio.Runner() if isinstance(predictor, AsyncPredictor) else None
         self.invocation = Invocation()
 
     def __call__(self, event: Any, context: Context) -> Any:
@@ -147,8 +148,8 @@ class Handler:
         raise NotFound(f"There is no {request.path[:200]!r} here.", hint=f"POST to {self._path}.")
 
     def _predict(self, body: bytes, content_type: str | None, accept: str | None, headers: Headers) -> Answer:
-        if self._loop and isinstance(self._predictor, AsyncPredictor):
-            return self._loop.run(self._predictor.predict_async(body, content_type, accept, headers))
+        if self._loop and self._coroutines:
+            return self._loop.run(self._coroutines.predict_async(body, content_type, accept, headers))
         return self._predictor.predict(body, content_type, accept, headers)
 
     def _refuse(
