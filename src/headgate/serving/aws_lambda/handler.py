@@ -104,9 +104,10 @@ class Handler:
 
     def _answer(self, request: Request, context: Context) -> dict[str, Any]:
         began = time.perf_counter_ns()
-        given = {name: value.decode("latin-1") for name in _ECHOED if (value := request.headers.get(name.encode()))}
         origin = request.headers.get(b"origin", b"").decode("latin-1")
-        headers = {**given, **self._cors.headers(origin, preflight=request.method == "OPTIONS")}
+        headers = self._cors.headers(origin, preflight=request.method == "OPTIONS")
+        headers[names.REQUEST_ID] = context.aws_request_id
+        headers |= {name: given.decode("latin-1") for name in _ECHOED if (given := request.headers.get(name.encode()))}
         if self._settings.variant:
             headers[names.INVOKED_VARIANT] = self._settings.variant
         try:
@@ -115,10 +116,10 @@ class Handler:
             headers[names.MODEL_MICROSECONDS] = str(micros)
             document = response(status, answer, headers)
         except HeadgateError as error:
-            document = self._refuse(error, error.__cause__, headers, context)
+            document = _refuse(error, error.__cause__, headers)
         except Exception as error:  # noqa: BLE001 the HTTP boundary: a defect of ours is an answer and a log line
             told = ModelFailure("The model server failed.", kind="InternalError")
-            document = self._refuse(told, error, headers, context)
+            document = _refuse(told, error, headers)
         ms = (time.perf_counter_ns() - began) / 1e6
         log_info("request", method=request.method, path=request.path, status=document["statusCode"], ms=round(ms, 2))
         return document
@@ -152,13 +153,12 @@ class Handler:
             return self._loop.run(self._coroutines.predict_async(body, content_type, accept, headers))
         return self._predictor.predict(body, content_type, accept, headers)
 
-    def _refuse(
-        self, error: HeadgateError, cause: BaseException | None, headers: Mapping[str, str], context: Context
-    ) -> dict[str, Any]:
-        request_id = headers.get(names.REQUEST_ID, context.aws_request_id)
-        if error.http_status >= 500:
-            log_error("request failed", cause, request_id=request_id, message=error.message)
-        return response(error.http_status, encode_error(error, request_id), headers)
+
+def _refuse(error: HeadgateError, cause: BaseException | None, headers: Mapping[str, str]) -> dict[str, Any]:
+    request_id = headers[names.REQUEST_ID]
+    if error.http_status >= 500:
+        log_error("request failed", cause, request_id=request_id, message=error.message)
+    return response(error.http_status, encode_error(error, request_id), headers)
 
 
 def _text(value: bytes | None) -> str | None:
