@@ -22,6 +22,10 @@ from headgate.doctor.wire import Connection, NoAnswer, request
 
 _SETTLE = 0.1
 """Seconds for a server to take in what was sent."""
+_LATE = 0.25
+"""Seconds after SIGTERM at which a caller comes late. Some servers take connections for a moment on purpose."""
+_BEGIN = 0.03
+"""Seconds for a server to begin with a large request; most need longer than this to finish it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +62,20 @@ def end(visit: Visit, before: dict[str, tuple[int, int]], *, together: bool) -> 
             large = visit.connect(limit)
             large.send(invocation(visit.sample.many(LARGE)))
             callers.append(large)
+            time.sleep(_BEGIN)
     except NoAnswer as error:
         lost.append(str(error))
     server.terminate()
     began = time.perf_counter()
-    time.sleep(_SETTLE)
+    time.sleep(_LATE)
     late = _come_late(visit)
-    if callers:
-        lost += _hear(visit, callers, data[-1:])
-    if isinstance(late, Connection):
-        late = _late_answer(late)
+    lost += _hear(visit, callers, data[-1:])
+    heard = _late_answer(late) if isinstance(late, Connection) else late
     exit_code = server.wait(began + limit - time.perf_counter())
     seconds = time.perf_counter() - began
     left = _commands(server) if exit_code is not None else []
     changed = sorted(name for name, stamp in stamps(server.site.model).items() ^ before.items())
-    return Ending(server, limit, exit_code, seconds, len(callers), lost, late, left, changed)
+    return Ending(server, limit, exit_code, seconds, len(callers), lost, heard, left, changed)
 
 
 def _hear(visit: Visit, callers: list[Connection], rest: bytes) -> list[str]:
@@ -92,7 +95,7 @@ def _hear(visit: Visit, callers: list[Connection], rest: bytes) -> list[str]:
 
 def _come_late(visit: Visit) -> Connection | str:
     try:
-        late = visit.connect(visit.limits.drain)
+        late = visit.connect(visit.limits.ping)
         late.send(request("GET", "/ping"))
         return late
     except NoAnswer as error:

@@ -123,7 +123,8 @@ def look_at_bad_input(visit: Visit) -> Finding:
         row = visit.sample.row
         bodies["an unknown feature"] = json.dumps({**row, f"mark_{MARK}": 1}).encode()
         bodies["a missing feature"] = json.dumps(dict(list(row.items())[1:])).encode()
-        bodies["NaN"] = json.dumps(dict.fromkeys(row, float("nan"))).encode()
+        if not visit.sample.takes_nan:
+            bodies["NaN"] = json.dumps(dict.fromkeys(row, float("nan"))).encode()
     replies = {name: visit.invoke(body, JSON) for name, body in bodies.items()}
     worst = {name: reply for name, reply in replies.items() if reply.status >= 500}
     if worst:

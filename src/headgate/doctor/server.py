@@ -19,7 +19,7 @@ from headgate.doctor.wire import HOST
 from headgate.errors import UsageError
 
 SERVE = "serve"
-OWN = (sys.executable, "-m", "headgate.serving", SERVE)
+OWN = (sys.executable, "-m", "headgate.container", SERVE)
 INHERITED = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "VIRTUAL_ENV", "SYSTEMROOT")
 WITNESS = Path(__file__).with_name("witness")
 _LISTEN = "0A"
