@@ -15,7 +15,7 @@ from headgate.core.progress import Progress, silent
 from headgate.doctor import arguments, connections, ending, invocations, package, pickles, pins, readiness
 from headgate.doctor.arguments import Launch
 from headgate.doctor.check import Check, Finding, Report, Result, failed, ok, skipped
-from headgate.doctor.ending import Ending, end, stamps
+from headgate.doctor.drain import end, stamps
 from headgate.doctor.limits import Limits
 from headgate.doctor.package import Package, unpack
 from headgate.doctor.sample import Sample
@@ -79,8 +79,7 @@ class Examination:
             self._each(ON_RUNNING, visit, server)
             self._progress("drain", len(self._results) / self._count)
             together = any(r.name == "ping-alive" and r.verdict == "ok" for r in self._results)
-            ended: Ending = end(visit, before, together=together)
-            self._each(ending.CHECKS, ended)
+            self._each(ending.CHECKS, end(visit, before, together=together))
 
     def unserved(self, reason: str) -> None:
         """Say that no server was started."""
