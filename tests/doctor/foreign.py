@@ -156,7 +156,7 @@ def read_rows(body: bytes, media: str) -> list[dict[str, float]]:
 
 def misbehave() -> None:
     if "dies" in WORDS:
-        sys.exit("cannot find libmodel.so")
+        sys.exit("cannot find \x1b[31mlibmodel.so")
     if "writes-package" in WORDS:
         MODEL.chmod(0o755)
         (MODEL / "cache").write_text("x")

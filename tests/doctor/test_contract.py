@@ -96,7 +96,7 @@ FOUND: dict[str, list[tuple[str, Verdict, str]]] = {
         ("garbage", "skipped", "the server has died"),
     ],
     "dead": [
-        ("cold-start", "failed", "exit code 1: cannot find libmodel.so"),
+        ("cold-start", "failed", "exit code 1: cannot find ?[31mlibmodel.so"),
         ("drain", "skipped", "did not come up"),
     ],
     "elsewhere": [
