@@ -3,12 +3,15 @@
 import json
 from typing import Any
 
+import numpy
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 
 from headgate.core.schema import Feature, InputSchema, Policy
 from headgate.serving.codecs import decode_batch
+from headgate.serving.codecs.npy import encode_npy
 from headgate.serving.compiled import Compiled
 from headgate.serving.media import JSON
 from headgate.serving.validation import Validator
@@ -36,9 +39,9 @@ def check(body: bytes, content_type: str) -> None:
         for taken in (compiled.rows(body, content_type), row and ([row], False)):
             if taken:
                 batch = decode_batch(body, content_type)
-                slow = [tuple(values) for values in validator.check(batch)]
-                assert taken == (slow, batch.many)
-                assert [list(map(type, values)) for values in taken[0]] == [list(map(type, v)) for v in slow]
+                fast, slow = [list(values) for values in taken[0]], validator.check(batch)
+                assert (fast, taken[1]) == (slow, batch.many)
+                assert [list(map(type, values)) for values in fast] == [list(map(type, values)) for values in slow]
 
 
 NUMBERS_IN_TEXT = """
@@ -106,6 +109,24 @@ def test_json_is_taken_as_by_the_slow_way(document: str, encoding: str) -> None:
     check(document.encode(encoding, errors), JSON)
 
 
+@given(lines=st.lists(st.tuples(rows, space), max_size=4), end=st.sampled_from(["\n", "\r\n", " ", ""]))
+@settings(deadline=None, max_examples=200)
+@example([("[1,2][3,4]", ""), ("[5,\n6]", "")], "\n")
+def test_lines_are_taken_as_by_the_slow_way(lines: list[tuple[str, str]], end: str) -> None:
+    check("".join(row + blank + end for row, blank in lines).encode("utf-8", "surrogatepass"), "application/jsonlines")
+
+
+@given(
+    array=arrays(
+        st.sampled_from([numpy.dtype(name) for name in ("f8", ">f4", "f2", "i8", "?", "longdouble")]),
+        array_shapes(min_dims=1, max_dims=3, max_side=3),
+    )
+)
+@settings(deadline=None, max_examples=200)
+def test_npy_is_taken_as_by_the_slow_way(array: Any) -> None:
+    check(encode_npy(array), "application/x-npy")
+
+
 fields = numbers | st.sampled_from(["", " ", "nan", '"1"', "null", "true", "[1", "2]", "]", '"', "x", "n", " 3", "1;2"])
 breaks = st.sampled_from(["\n", "\n", "\n", "\r\n", "\r", "\n\n", "\x0b", "\u2028", "],["])
 
@@ -143,6 +164,15 @@ def test_csv_of_numbers_goes_the_fast_way() -> None:
     assert compiled.rows(b"1.5,2\r\n-1e3,3\r\n", "text/csv; charset=utf-8") == ([(1.5, 2), (-1000.0, 3)], True)
     assert compiled.rows(b"x,n\n1,2\n", "text/csv") is None
     assert compiled.rows(b"1,2\n" * 4, "text/csv") is None  # more than the policy's rows: the slow way says so
+
+
+def test_lines_and_arrays_go_the_fast_way() -> None:
+    compiled, _ = READERS[2]
+    named = b'{"n":2,"x":1}\r\n{"x":3,"n":null}\n'
+    assert compiled.rows(named, "application/jsonlines") == ([(1.0, 2), (3.0, None)], True)
+    assert compiled.rows(b"[1,2]", "application/x-ndjson") == ([(1.0, 2)], True)
+    single, _ = READERS[4]
+    assert single.rows(encode_npy([[1.5], [2.5]]), "application/x-npy") == ([[1.5], [2.5]], True)
 
 
 def test_a_header_of_numbers_is_not_taken_for_a_row() -> None:

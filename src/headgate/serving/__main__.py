@@ -30,6 +30,7 @@ def main(arguments: list[str]) -> int:
         if arguments not in ([], ["serve"]):
             raise UsageError(f"Unknown arguments: {' '.join(arguments)}.", hint="The only command is `serve`.")
         settings = Settings.from_environment(os.environ)
+        configure_logging(sys.stderr, settings.log_level)
         from headgate.serving.server import serve
 
         return serve(settings, started=STARTED)

@@ -31,6 +31,7 @@ def as_batch(body: bytes, max_rows: int) -> Batch:
         texts = _columns_of_text(metadata.schema.to_arrow_schema(), pyarrow)
         file = parquet.ParquetFile(pyarrow.BufferReader(source), metadata=metadata, read_dictionary=texts)
         table = file.read(use_threads=False)
+        table.validate(full=True)  # a damaged file can point outside of its dictionaries
         columns = [_values(column, pyarrow) for column in table.columns]
         return Batch(list(zip(*columns, strict=True)), many=True, columns=table.column_names)
     except (pyarrow.ArrowException, OSError, ValueError) as error:
