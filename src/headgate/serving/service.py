@@ -55,7 +55,8 @@ class Service:
         """Bytes."""
         self.most_discarded = max(settings.max_body, DISCARDED_BODY)
         """Bytes of a body that are read before its connection is closed."""
-        lane = Coroutines(predictor) if isinstance(predictor, AsyncPredictor) else ModelThread(predictor)
+        coroutines = predictor.mode == "async" and isinstance(predictor, AsyncPredictor)
+        lane = Coroutines(predictor) if coroutines else ModelThread(predictor)
         self.backlog = Backlog(lane, limit=settings.queue, timeout=settings.timeout)
         self._stamp = b"%b: %b\r\n" % (names.INVOKED_VARIANT.encode(), settings.variant.encode())
         if not settings.variant:
