@@ -161,7 +161,7 @@ def misbehave() -> None:
         MODEL.chmod(0o755)
         (MODEL / "cache").write_text("x")
     if "writes" in WORDS:
-        Path(WORDS["writes"]).write_text("x")
+        Path(WORDS["writes"]).write_text(str(os.getpid()))
     if "unpickles" in WORDS:
         pickle.loads(pickle.dumps(Path("x")))
     if "leaves-child" in WORDS:
