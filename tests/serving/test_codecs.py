@@ -61,6 +61,11 @@ def test_rows_in_csv(body: str) -> None:
     assert understood(body.encode(), "text/csv", *MIXED) == NAMED
 
 
+def test_names_may_be_any_text() -> None:
+    for name in ('a "b"\n', "", "é,ü", "columns"):
+        assert understood(json.dumps({name: 1}).encode(), None, Feature(name)) == {name: 1.0}
+
+
 def test_the_type_says_whether_there_is_a_header() -> None:
     text = Feature("t", "string")
     assert understood(b"t\n", "text/csv; header=absent", text) == [{"t": "t"}]

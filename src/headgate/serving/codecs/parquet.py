@@ -2,7 +2,8 @@
 
 A few kilobytes of Parquet can unfold to gigabytes. So what the file says of itself is looked at before anything is
 read: rows, values, and bytes without compression. Columns of text are read as dictionaries: a text that stands in every
-row is held once.
+row is held once. What the file says is believed: one that lies about its pages can still cost what pyarrow allocates
+for a page, which is a reason to leave pyarrow out of a server that strangers reach.
 """
 
 from typing import Any
