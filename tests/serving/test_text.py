@@ -127,6 +127,15 @@ def test_a_package_answers_requests(package: Path) -> None:
         predictor.predict(b'{"text": 7}', None, None)
 
 
+def test_long_texts_of_slow_models_do_not_hold_up_the_event_loop(tmp_path: Path) -> None:
+    vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 9))
+    pipeline = make_pipeline(vectorizer, LogisticRegression()).fit(TEXTS, TWO)
+    opened(tmp_path, pipeline, "sigmoid")
+    (tmp_path / SCHEMA_NAME).write_text(json.dumps(schema_of(("bad", "good")).to_json()))
+    predictor = load(write_manifest(tmp_path, "text"))
+    assert (predictor.mode, predictor.max_batch) == ("thread", 64)
+
+
 def test_labels_are_no_array_of_numbers(tmp_path: Path) -> None:
     pipeline = make_pipeline(TfidfVectorizer(), LinearSVC(random_state=0)).fit(TEXTS, TWO)
     opened(tmp_path, pipeline, "scores")
