@@ -72,18 +72,17 @@ def stand_in(folder: Path) -> str:
     need("debootstrap")
     wanted = "python3,python3-venv,ca-certificates"
     told("debootstrap")
-    call("debootstrap", "--variant=minbase", f"--include={wanted}", "bookworm", str(folder / "root"))
-    call("tar", "-C", str(folder / "root"), "-cf", str(folder / "root.tar"), ".")
+    root = folder / "root"
+    call("debootstrap", "--variant=minbase", f"--include={wanted}", "bookworm", str(root))
+    version = call("chroot", str(root), "python3", "-c", "import sys; print(*sys.version_info[:2], sep='.')").strip()
+    if version != python_version():
+        raise Skip(f"the stand-in has Python {version}, we run on {python_version()}; give --base")
+    call("tar", "-C", str(root), "-cf", str(folder / "root.tar"), ".")
     (folder / "Dockerfile").write_text("FROM scratch\nADD root.tar /\n")
     call("buildah", "build", "--format", "docker", *BUILD, "--tag", STAND_IN, str(folder))
-    for heavy in (folder / "root.tar", folder / "root"):
-        heavy.unlink() if heavy.is_file() else shutil.rmtree(heavy)
+    shutil.rmtree(root)
+    (folder / "root.tar").unlink()
     images = json.loads(call("buildah", "images", "--json", STAND_IN))
-    version = call(
-        *PODMAN, "run", "--rm", STAND_IN, "python3", "-c", "import sys; print(*sys.version_info[:2], sep='.')"
-    )
-    if version.strip() != python_version():
-        raise Skip(f"the stand-in has Python {version.strip()}, we run on {python_version()}; give --base")
     return f"{STAND_IN}@{images[0]['digest']}"
 
 

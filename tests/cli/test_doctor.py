@@ -1,7 +1,9 @@
 """`headgate doctor`: which package, which server, how it is told, with which exit code."""
 
 import json
+import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -63,6 +65,22 @@ def test_one_json_document(headgate: Run, tmp_path: Path) -> None:
     (sample_check,) = [check for check in document["checks"] if check["name"] == "sample"]
     assert sample_check["verdict"] == "ok"
     assert sum(document["counts"].values()) == len(document["checks"])
+
+
+@pytest.mark.slow
+def test_a_doctor_that_is_stopped_takes_the_server_with_it(tmp_path: Path) -> None:
+    folder, started = write_package(tmp_path / "model"), tmp_path / "started"
+    server = [sys.executable, FOREIGN, "serve", "never-ready", f"writes={started}"]
+    doctor = subprocess.Popen(
+        [sys.executable, "-m", "headgate", "doctor", str(folder), "--quick", "--", *server], stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 30
+    while not (started.exists() and started.read_text()):
+        assert time.monotonic() < deadline
+    assert Path(f"/proc/{started.read_text()}").exists()
+    doctor.terminate()
+    assert doctor.wait(30) == 130
+    assert not Path(f"/proc/{started.read_text()}").exists()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from headgate.core.digest import sha256_file
+from headgate.core.manifest import MANIFEST_NAME, Manifest
 from tests.cli.conftest import Run
 from tests.images.package_index import environment, write_index, write_wheel
 from tests.serving.models import write_archive, write_code, write_package
@@ -30,9 +31,11 @@ def package(tmp_path: Path) -> Path:
 
 
 def with_requirements(folder: Path, requirements: str) -> Path:
-    """A package whose code needs something."""
-    model = write_code(folder / "needy", CODE)
+    """A package whose code needs something, and which wants XGBoost itself for large batches."""
+    model = write_code(folder / "needy", CODE, manifest=True)
     (model / "code" / "requirements.txt").write_text(requirements)
+    manifest = Manifest("needy", "code", large_batch=64)
+    (model / MANIFEST_NAME).write_text(json.dumps(manifest.to_json()))
     return write_archive(folder / "needy.tar.gz", model)
 
 
@@ -77,14 +80,15 @@ def test_a_lambda_image_has_the_model_and_hashed_requirements_in_it(
     assert "entry.handler" in dockerfile
 
 
-def test_a_sagemaker_image_takes_what_the_packages_code_asks_for(headgate: Run, index: Path, tmp_path: Path) -> None:
+def test_a_sagemaker_image_takes_what_the_package_asks_for(headgate: Run, index: Path, tmp_path: Path) -> None:
     write_wheel(index, "six", "99.1")
     package = with_requirements(tmp_path, "# pinned by its author\nsix==99.1\n")
     ran = headgate(
         *("image", str(package), "--for", "sagemaker", "--output", str(tmp_path / "build")), env=environment(index)
     )
     assert ran.returncode == 0, ran.stderr
-    assert "six==99.1" in requirements(tmp_path / "build")
+    pinned = requirements(tmp_path / "build")
+    assert {"six==99.1", f"xgboost-cpu=={version('xgboost-cpu')}"} <= pinned.keys()
     assert "pip_conf" in ran.stdout
     assert not (tmp_path / "build" / "model").exists()
     assert 'ENTRYPOINT ["python", "-m", "headgate.container"]' in (tmp_path / "build" / "Dockerfile").read_text()

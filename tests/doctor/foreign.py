@@ -156,12 +156,12 @@ def read_rows(body: bytes, media: str) -> list[dict[str, float]]:
 
 def misbehave() -> None:
     if "dies" in WORDS:
-        sys.exit("cannot find libmodel.so")
+        sys.exit("cannot find \x1b[31mlibmodel.so")
     if "writes-package" in WORDS:
         MODEL.chmod(0o755)
         (MODEL / "cache").write_text("x")
     if "writes" in WORDS:
-        Path(WORDS["writes"]).write_text("x")
+        Path(WORDS["writes"]).write_text(str(os.getpid()))
     if "unpickles" in WORDS:
         pickle.loads(pickle.dumps(Path("x")))
     if "leaves-child" in WORDS:

@@ -135,7 +135,9 @@ def test_features_that_do_not_fit(tmp_path: Path, features: Any, message: str) -
 
 def test_a_model_of_one_row_at_a_time(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="takes exactly 1 row"):
-        built(tmp_path, [("X", TensorProto.FLOAT, [1, 2])], [helper.make_node("Identity", ["X"], ["variable"])], FEATURES)
+        built(
+            tmp_path, [("X", TensorProto.FLOAT, [1, 2])], [helper.make_node("Identity", ["X"], ["variable"])], FEATURES
+        )
 
 
 def test_a_value_of_float64_is_answered_by_the_general_path(tmp_path: Path) -> None:

@@ -74,7 +74,8 @@ def test_small_requests_stay_where_they_are(trained: Any) -> None:
 
 def test_threads_do_not_see_each_others_answers(trained: Any) -> None:
     _, path, _ = trained
-    booster, start, wrong = Booster(path), threading.Barrier(4), []
+    booster, start = Booster(path), threading.Barrier(4)
+    wrong: list[int] = []
 
     def ask(rows: Any, expected: Any) -> None:
         start.wait(30)

@@ -27,7 +27,9 @@ def records(scene: Scene, variant: str = "stable") -> list[dict[str, Any]]:
     """What was captured of a variant, in the order of its files."""
     folder = scene.project.store / "capture" / scene.endpoint / variant
     files = sorted(folder.glob("[0-9][0-9][0-9][0-9]/[01][0-9]/[0-3][0-9]/[0-2][0-9]/*.jsonl"))
-    return [json.loads(line) for file in files for line in file.read_text().splitlines(keepends=True) if line[-1] == "\n"]
+    return [
+        json.loads(line) for file in files for line in file.read_text().splitlines(keepends=True) if line[-1] == "\n"
+    ]
 
 
 def invoke(scene: Scene, row: object, **more: str) -> Any:
@@ -52,14 +54,3 @@ def test_what_was_refused_is_not_kept(scene: Scene) -> None:
     invoke(scene, ROW, InferenceId="after it")
     until(lambda: "after it" in str(records(scene)))
     assert "refused" not in str(records(scene))
-
-
-def test_nothing_is_lost_when_the_endpoint_goes(engine: RunningEngine) -> None:
-    scene = Scene(engine, "captured")
-    scene.say(capture={})
-    scene.deploy("linear")
-    sent = [f"last-{n}" for n in range(30)]
-    for name in sent:
-        invoke(scene, ROW, InferenceId=name)
-    engine.delete(scene.endpoint)
-    assert [record["eventMetadata"]["inferenceId"] for record in records(scene)] == sent

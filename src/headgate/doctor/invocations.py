@@ -13,6 +13,7 @@ from headgate.doctor.wire import Reply, ask, request
 
 UNKNOWN_TYPE = "application/x-headgate-doctor"
 NO_SAMPLE = skipped("no valid request is known: give one with --sample")
+_WORST_FIRST = ("failed", "warning", "ok")
 _HEADERS = {
     "x_amzn_sagemaker_custom_attributes": "trace=1",
     "x_amzn_sagemaker_inference_id": "headgate-doctor",
@@ -143,10 +144,7 @@ def look_at_unknown_path(visit: Visit) -> Finding:
 def look_at_wrong_method(visit: Visit) -> Finding:
     """GET /invocations and DELETE /ping."""
     replies = [visit.get(INVOCATIONS), ask(visit.server.port, request("DELETE", "/ping"), visit.limits.silence)]
-    findings = [_refused(reply, 405) for reply in replies]
-    return next(
-        (f for f in findings if f.verdict == "failed"), next((f for f in findings if f.verdict != "ok"), findings[0])
-    )
+    return min((_refused(reply, 405) for reply in replies), key=lambda finding: _WORST_FIRST.index(finding.verdict))
 
 
 def _refused(reply: Reply, status: int) -> Finding:

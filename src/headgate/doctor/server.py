@@ -106,7 +106,9 @@ class Server:
 
     def close(self) -> None:
         """Kill whatever is left of it."""
-        for pid in [self._process.pid, *self.members()]:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        for pid in self.members():  # those that made groups of their own
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._process.wait()

@@ -2,6 +2,7 @@
 # pip_conf (a pip.conf, for a private package index) and ca_bundle (certificates to trust).
 ARG BASE
 FROM ${BASE} AS build
+USER 0:0
 ARG BASE
 ARG PYTHON
 RUN case "${BASE}" in *@sha256:*) ;; *) echo "BASE must be pinned: name@sha256:..." >&2; exit 1 ;; esac \

@@ -33,25 +33,26 @@ _REQUIREMENTS = Path("code", "requirements.txt")
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """What an image is for. `package` is the archive, `digest` its sha256, `project` empty for a foreign package."""
+    """What an image is for. `package` is the archive, `digest` its sha256; a foreign one has no manifest."""
 
     target: Target
     platform: Platform
     package: Path
-    project: str
     digest: str
+    manifest: Manifest | None = None
     extras: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, package: Path, target: Target, platform: Platform, extras: tuple[str, ...] = ()) -> "Image":
         """The image for an archive. Raises NotFound or InvalidInput where that is none."""
         with _unpacked(package) as model:
-            return cls(target, platform, package, _project(model), sha256_file(package), extras)
+            return cls(target, platform, package, sha256_file(package), _manifest(model), extras)
 
     @property
     def name(self) -> str:
         """Name and tag. The tag says which package it was made for."""
-        return f"{self.project or 'model'}-{self.target}:{self.digest[:12]}"
+        project = self.manifest.project if self.manifest else "model"
+        return f"{project}-{self.target}:{self.digest[:12]}"
 
 
 def write_context(image: Image, folder: Path, *, progress: Progress = silent) -> list[Pin]:
@@ -79,13 +80,17 @@ def write_context(image: Image, folder: Path, *, progress: Progress = silent) ->
 def _wanted(image: Image, wheel: Path | None) -> list[str]:
     extras = ",".join(("serve", *image.extras))
     wanted = [f"{wheel}[{extras}]" if wheel else f"headgate[{extras}]=={headgate.__version__}"]
-    return [*wanted, "awslambdaric"] if image.target == "lambda" else wanted
+    if image.target == "lambda":
+        wanted.append("awslambdaric")
+    elif image.manifest and image.manifest.large_batch:  # not for Lambda: it weighs more than the rest together
+        wanted.append("xgboost-cpu")
+    return wanted
 
 
-def _project(model: Path) -> str:
+def _manifest(model: Path) -> Manifest | None:
     path = model / MANIFEST_NAME
     try:
-        return Manifest.from_json(json.loads(path.read_bytes())).project if path.is_file() else ""
+        return Manifest.from_json(json.loads(path.read_bytes())) if path.is_file() else None
     except ValueError as error:
         raise InvalidInput(f"{MANIFEST_NAME} is not JSON: {error}.", hint="Make the package again.") from None
 

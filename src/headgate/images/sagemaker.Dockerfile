@@ -9,6 +9,7 @@ ENV PATH=/opt/headgate/bin:${PATH} \
     PYTHONUNBUFFERED=1 \
     HEADGATE_BIND=0.0.0.0 \
     SAGEMAKER_MODEL_SERVER_WORKERS=auto
+USER 0:0
 RUN mkdir -p /opt/ml/model /opt/ml/input /opt/ml/output && chown -R 10001:10001 /opt/ml
 USER 10001:10001
 EXPOSE 8080

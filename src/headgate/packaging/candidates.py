@@ -4,7 +4,7 @@ A candidate is the members it puts into the package and how they are opened. It 
 trained model's (`parity`), or where it fails on a row that the trained model answers. Of those that are left the first
 is chosen, the order being that of preference, unless a later one takes less than half its time for one row. Times vary
 from one packaging to the next, so a preference gives way to a clear difference only: the same model is to give the same
-package. What was tried and measured stands in the package's record, and `Measured.describe` words it.
+package. What was tried and measured stands in the package's record, and `describe` words it.
 """
 
 import tempfile
@@ -58,13 +58,14 @@ class Measured:
             "refused": self.refused,
         }
 
-    def describe(self) -> str:
-        """One line for people."""
-        if self.refused or self.parity is None:
-            return f"{self.name}: refused, {self.refused}"
-        times = ", ".join(f"{micros:.3g} us a row at {size:,}" for size, micros in self.micros.items())
-        compared = f"{self.parity.rows:,} rows compared, largest difference {self.parity.difference:.2g}"
-        return f"{self.name}: {compared}; {times}"
+
+def describe(engine: Mapping[str, Any]) -> str:
+    """One line for people about an engine in a package's record, which is a `Measured` as JSON."""
+    if engine["refused"]:
+        return f"{engine['engine']}: refused, {engine['refused']}"
+    times = ", ".join(f"{micros:.3g} us a row at {int(size):,}" for size, micros in engine["micros_per_row"].items())
+    parity = engine["parity"]
+    return f"{engine['engine']}: {parity['rows']:,} rows, largest difference {parity['difference']:.2g}; {times}"
 
 
 def measure(candidate: Candidate, compare: Callable[[Model], Parity], rows: Rows) -> Measured:
@@ -85,7 +86,7 @@ def choose(tried: Sequence[Measured]) -> Measured:
     left = [one for one in tried if not one.refused]
     if not left:
         raise GateFailed(
-            "\n  ".join(["No engine answers like this model:", *(one.describe() for one in tried)]),
+            "\n  ".join(["No engine answers like this model:", *(describe(one.to_json()) for one in tried)]),
             hint="Nothing was packaged. Serve it with hooks of your own: package/code in headgate.yaml.",
         )
     fastest = min(left, key=lambda one: one.micros[1])

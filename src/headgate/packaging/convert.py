@@ -1,7 +1,7 @@
 """From XGBoost to ONNX, by onnxmltools, and from scikit-learn, by skl2onnx.
 
-Equal models give equal bytes: the graph's name is fixed (converters make up a random one) and nodes' attributes are
-sorted. Whether the result answers like the original is never assumed; `parity` finds out.
+Equal models give equal bytes: the graph's name is fixed (converters make up a random one), nodes' attributes and the
+sets of operators are sorted. Whether the result answers like the original is never assumed; `parity` finds out.
 """
 
 import warnings
@@ -122,6 +122,9 @@ def _know_xgboost() -> None:
 
 
 def _stable_bytes(model: Any) -> bytes:
+    opsets = sorted(model.opset_import, key=lambda opset: opset.domain)  # they come in the order of a set
+    del model.opset_import[:]
+    model.opset_import.extend(opsets)
     for node in model.graph.node:
         attributes = sorted(node.attribute, key=lambda attribute: attribute.name)
         del node.attribute[:]

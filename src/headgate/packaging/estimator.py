@@ -28,7 +28,7 @@ from headgate.packaging.categories import known_categories
 from headgate.packaging.convert import Column, pipeline_to_onnx
 from headgate.packaging.keep import keep
 from headgate.packaging.parity import TIE, Answers, Parity, compare, served
-from headgate.packaging.table import Table
+from headgate.packaging.table import MAX_ROWS, Table
 from headgate.packaging.text import takes_texts, text_documents
 from headgate.packaging.texts import adversarial_texts
 from headgate.serving.backends.onnx import OnnxModel
@@ -100,7 +100,7 @@ def package_estimator(
 
 
 def _texts(estimator: Any, rows: Any) -> Subject:
-    real = [str(text) for text in rows]
+    real = [str(text) for text in rows][:MAX_ROWS]
     if not real:
         raise InvalidInput("There are no texts to compare on.", hint="Give some of the held-out ones.")
     texts = [*real, *adversarial_texts(list(estimator.steps[0][1].vocabulary_), real)]

@@ -19,7 +19,7 @@ from headgate.data.packages import Package, PackageRecord
 from headgate.data.runs import MODEL_NAME, VALIDATION_NAME, Record, Run
 from headgate.data.trained import Trained
 from headgate.data.validation import Validation
-from headgate.packaging.candidates import Candidate, Measured, choose, measure
+from headgate.packaging.candidates import Candidate, Measured, measure
 from headgate.packaging.code import collect_code
 from headgate.packaging.convert import to_onnx
 from headgate.packaging.keep import keep
@@ -48,13 +48,14 @@ def package(run: Run, project: Project, *, progress: Progress = silent, now: dat
     probes = probe_rows(trained, held.X)
     parity = check_parity(trained, onnx, probes)
     schema = _schema(run.record, project.spec.serving.policy())
-    large = 0 if code else large_batch(trained)
     members[ONNX_NAME] = onnx
-    onnx_model = Candidate("onnx", "onnx", {ONNX_NAME: onnx}, lambda path: OnnxModel(path / ONNX_NAME, schema))
-    engines = [measure(onnx_model, lambda _: parity, held.X.tolist())]
+    small = Candidate("onnx", "onnx", {ONNX_NAME: onnx}, lambda path: OnnxModel(path / ONNX_NAME, schema))
+    engines = [measure(small, lambda _: parity, probes.X.tolist())]
+    large = 0 if code else large_batch(trained)
     if large:
-        members[UBJ_NAME] = run.read(MODEL_NAME)
-        engines.append(_try_xgboost(trained, members, schema, probes, held))
+        own = {UBJ_NAME: run.read(MODEL_NAME)}
+        engines.append(_try_xgboost(trained, small, own, schema, probes))
+        members |= {} if engines[-1].refused else own
     progress("writing", None)
     record = PackageRecord(
         project=project.name,
@@ -68,23 +69,34 @@ def package(run: Run, project: Project, *, progress: Progress = silent, now: dat
         parity=parity.to_json(),
         engines=[engine.to_json() for engine in engines],
     )
-    return keep(project.store, record, "code" if code else "onnx", schema, members, large_batch=large)
+    return keep(
+        project.store,
+        record,
+        "code" if code else "onnx",
+        schema,
+        members,
+        large_batch=large if UBJ_NAME in members else 0,
+    )
 
 
 def _try_xgboost(
-    trained: Trained, members: Mapping[str, bytes], schema: InputSchema, probes: Probes, held: Validation
+    trained: Trained,
+    small: Candidate,
+    own: Mapping[str, bytes],
+    schema: InputSchema,
+    probes: Probes,
 ) -> Measured:
-    """XGBoost's library, called as the model server calls it for large batches. Raises GateFailed."""
+    """XGBoost's library, called as the model server calls it for large batches, with the model in its `own` format."""
+
+    def open_large(folder: Path) -> Model:
+        return SizedModel(small.open(folder), folder / UBJ_NAME, schema, 1)
 
     def parity(model: Model) -> Parity:
         found = served(model, probes.X.tolist(), schema)
         return compare(trained.predict(probes.X), found, probes.kinds, trained.labels, engine="XGBoost")
 
-    def open_large(folder: Path) -> Model:
-        return SizedModel(OnnxModel(folder / ONNX_NAME, schema), folder / UBJ_NAME, schema, 1)
-
-    given = {name: members[name] for name in (ONNX_NAME, UBJ_NAME)}
-    return choose([measure(Candidate("xgboost", "onnx", given, open_large), parity, held.X.tolist())])
+    candidate = Candidate("xgboost", "onnx", {**small.members, **own}, open_large)
+    return measure(candidate, parity, probes.X.tolist())
 
 
 def _schema(record: Record, policy: Policy) -> InputSchema:

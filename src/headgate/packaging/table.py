@@ -16,6 +16,7 @@ from headgate.core.schema import Feature
 from headgate.errors import InvalidInput
 
 MAX_ROWS = 2000
+MADE = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Table:
     def of(cls, rows: Any, names: Sequence[str] = ()) -> "Table":
         """The first `MAX_ROWS` of `rows`. `names` of the columns of an array. Raises InvalidInput."""
         if hasattr(rows, "columns"):
-            columns = {str(name): rows[name].to_list()[:MAX_ROWS] for name in rows.columns}
+            columns = {str(name): rows[name].to_list() for name in rows.columns}
         else:
             rows = np.asarray(rows)
             if rows.ndim != 2:
@@ -37,7 +38,8 @@ class Table:
             names = names or [f"f{number}" for number in range(rows.shape[1])]
             if len(names) != rows.shape[1]:
                 raise InvalidInput(f"The rows have {rows.shape[1]} columns, {len(names)} names were given.")
-            columns = {name: rows[:MAX_ROWS, at].tolist() for at, name in enumerate(names)}
+            columns = {name: rows[:, at].tolist() for at, name in enumerate(names)}
+        columns = {name: [_plain(value) for value in values[:MAX_ROWS]] for name, values in columns.items()}
         if not columns or not all(columns.values()):
             raise InvalidInput("There are no rows to compare on.", hint="Give some of the held-out ones.")
         return cls(columns, rows)
@@ -66,15 +68,16 @@ class Table:
     def probes(self) -> "Table":
         """The rows, and rows made of them. Equal tables give equal ones."""
         random = np.random.RandomState(0)
-        count = min(len(self), 300)
-        probes = {name: list(values) for name, values in self.columns.items()}
+        rows = np.arange(MADE) % len(self)
+        probes: dict[str, list[Any]] = {}
         for name, values in self.columns.items():
-            probes[name] += [values[at] for at in random.permutation(len(values))[:count]]
+            shuffled = [values[at] for at in random.randint(len(values), size=MADE)]
             beyond = _beyond(values)
-            probes[name] += [beyond[at % len(beyond)] for at in random.permutation(count)]
-            missing = next((value for value in values if _is_missing(value)), None)
-            drawn = random.random_sample(count) < (0.0 if missing is None and None not in values else 0.3)
-            probes[name] += [missing if gone else value for gone, value in zip(drawn, values, strict=False)]
+            far = [beyond[at] for at in random.randint(len(beyond), size=MADE)]
+            missing = [value for value in values if _is_missing(value)][:1]
+            gone = random.random_sample(MADE) < (0.3 if missing else 0.0)
+            lacking = [missing[0] if lacks else values[at] for lacks, at in zip(gone, rows, strict=True)]
+            probes[name] = [*values, *shuffled, *far, *lacking]
         return Table(probes, self.like)
 
 
@@ -94,8 +97,15 @@ def _feature(name: str, values: list[Any], categories: tuple[str, ...]) -> Featu
     return Feature(name, "number", nullable)
 
 
+def _plain(value: Any) -> Any:
+    """NumPy's own numbers, as arrays of objects hold them, as Python's."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def _is_missing(value: Any) -> bool:
-    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+    if isinstance(value, float):
+        return math.isnan(value)
+    return value is None or (isinstance(value, str) and not value)
 
 
 def _beyond(values: list[Any]) -> list[Any]:

@@ -39,6 +39,9 @@ class Lane(Protocol):
     def at_work(self) -> float:
         """For how many seconds it has been at what it is doing; 0 where it waits, or can be stopped."""
 
+    def queued(self) -> int:
+        """How many calls wait for their turn."""
+
 
 @dataclass(slots=True, eq=False)
 class _Promise:
@@ -97,6 +100,11 @@ class Backlog:
         )
 
     @property
+    def queued(self) -> int:
+        """Calls that wait for their turn."""
+        return self._lane.queued()
+
+    @property
     def stuck(self) -> bool:
         """Whether the lane has been at one thing for longer than anybody waits."""
         return self._lane.at_work() > self._timeout
@@ -126,6 +134,10 @@ class ModelThread:
         """For how many seconds it has been at its present batch."""
         since = self._since
         return 0.0 if since is None else time.monotonic() - since
+
+    def queued(self) -> int:
+        """Roughly: what was given up counts until its turn."""
+        return self._waiting.qsize()
 
     def start(self, call: Call, done: Done) -> Callable[[], object]:
         """Put a call in the queue."""
@@ -185,6 +197,10 @@ class Coroutines:
 
     def _answer(self) -> None:
         self._asked = None
+
+    def queued(self) -> int:
+        """None: all are begun at once."""
+        return 0
 
     def start(self, call: Call, done: Done) -> Callable[[], object]:
         """Begin a coroutine."""

@@ -8,9 +8,10 @@ are lost, never answers: what a model prints must not make it fail.
 import io
 import json
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from headgate.core import headers as names
 from headgate.serving.predictor import Headers
@@ -77,21 +78,17 @@ def request_fields(headers: Headers) -> dict[str, str]:
     return fields
 
 
-class AccessLog(Protocol):
-    """Writes a line for an answered request."""
-
-    def __call__(self, method: bytes, path: bytes, status: int, micros: int, headers: Headers) -> None:
-        """`micros`: from the request's last byte to its answer; `headers`: the request's."""
+AccessLog = Callable[[int, int, Headers], None]
+"""Writes a line for an invocation: its status, microseconds from its last byte to the answer, the request's headers."""
 
 
 def access_log() -> AccessLog | None:
-    """What is to be called for each answer; None, so that nothing is, where the level is above debug."""
-    return _log_access if logger.isEnabledFor(logging.DEBUG) else None
+    """What is to be called for each invocation; None, so that nothing is, where the level is above debug."""
+    return _log_invocation if logger.isEnabledFor(logging.DEBUG) else None
 
 
-def _log_access(method: bytes, path: bytes, status: int, micros: int, headers: Headers) -> None:
-    line = {"method": method.decode("latin-1"), "path": path.decode("latin-1"), "status": status, "micros": micros}
-    logger.debug("request", extra={"fields": line | request_fields(headers)})
+def _log_invocation(status: int, micros: int, headers: Headers) -> None:
+    logger.debug("invocation", extra={"fields": {"status": status, "micros": micros, **request_fields(headers)}})
 
 
 def log_info(event: str, **fields: object) -> None:

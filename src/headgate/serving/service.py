@@ -1,6 +1,6 @@
 """What the model server answers, whichever transport carries it.
 
-    GET  /ping, /execution-parameters (and HEAD)
+    GET  /ping, /metrics, /execution-parameters (and HEAD)
     POST /invocations
 
 A transport reads a request, calls `Service.handle` and is called back with the answer: at once where a small request
@@ -8,24 +8,28 @@ meets a model of microseconds, later where the backlog has it (see `batching`). 
 which is nearly all of them. Limits that are reached while a request is still being read are the transport's to notice
 and worded here, so that every transport says the same.
 
-A request keeps the X-Request-Id it came with. One without it that fails on our side is given one, so that what the
-caller is told and what the log says can be brought together.
+Invocations are counted and, once answered with success, given to the capture. A request keeps the X-Request-Id it came
+with. One without it that fails on our side is given one, so that what the caller is told and what the log says can be
+brought together.
 """
 
 import json
 import secrets
 import time
 from collections.abc import Callable
+from typing import cast
 from urllib.parse import unquote_to_bytes
 
 from headgate.core import headers as names
 from headgate.errors import HeadgateError, NotFound, PayloadTooLarge, Unavailable
 from headgate.serving.answers import MethodNotAllowed, Overloaded, encode_error, kind_of
 from headgate.serving.batching import Backlog, Coroutines, ModelThread, Outcome
+from headgate.serving.capture import Capture
 from headgate.serving.codecs import Answer
-from headgate.serving.failure import ModelFailure
-from headgate.serving.logs import log_error
+from headgate.serving.failure import TIMED_OUT, ModelFailure
+from headgate.serving.logs import access_log, log_error, request_fields
 from headgate.serving.media import JSON
+from headgate.serving.metrics import CONTENT_TYPE, Counter, Gauge, Metrics
 from headgate.serving.predictor import NO_HEADERS, AsyncPredictor, Call, Headers, Predictor
 from headgate.serving.settings import MEBIBYTE, Settings
 
@@ -36,6 +40,10 @@ INLINE_BODY = 16_384
 DISCARDED_BODY = 67_108_864
 """The most bytes of a refused body that are read and thrown away."""
 
+_TASKS = 8
+"""How many requests batch transform should send at once to hooks that are asynchronous."""
+
+_INTERNAL = "InternalError"
 _RETRY = b"retry-after: 1\r\n"
 _EMPTY = Answer(b"", "")
 _INVOCATIONS = b"/invocations"
@@ -47,7 +55,9 @@ _MICROSECONDS = b"%b%b: %%d\r\n" % (b"%b", names.MODEL_MICROSECONDS.encode())
 class Service:
     """One loaded model behind HTTP. Made on the event loop that serves it."""
 
-    def __init__(self, predictor: Predictor, settings: Settings) -> None:
+    def __init__(
+        self, predictor: Predictor, settings: Settings, metrics: Metrics, capture: Capture | None = None
+    ) -> None:
         self._predict = predictor.predict
         self._inline = predictor.mode == "inline"
         self._default_accept = settings.default_accept
@@ -55,14 +65,20 @@ class Service:
         """Bytes."""
         self.most_discarded = max(settings.max_body, DISCARDED_BODY)
         """Bytes of a body that are read before its connection is closed."""
-        coroutines = predictor.mode == "async" and isinstance(predictor, AsyncPredictor)
-        lane = Coroutines(predictor) if coroutines else ModelThread(predictor)
+        lane = Coroutines(cast(AsyncPredictor, predictor)) if predictor.mode == "async" else ModelThread(predictor)
         self.backlog = Backlog(lane, limit=settings.queue, timeout=settings.timeout)
         self._stamp = b"%b: %b\r\n" % (names.INVOKED_VARIANT.encode(), settings.variant.encode())
         if not settings.variant:
             self._stamp = b""
-        self._views = {b"/ping": self._ping, b"/execution-parameters": lambda: parameters}
+        self._metrics = metrics
+        self._capture = capture
+        self._log = access_log()
         parameters = _execution_parameters(predictor, settings)
+        self._views: dict[bytes, Callable[[], Answer]] = {
+            b"/ping": self._ping,
+            b"/metrics": lambda: Answer(metrics.render(), CONTENT_TYPE),
+            b"/execution-parameters": lambda: parameters,
+        }
 
     def handle(  # noqa: PLR0917 a request is what it is; a call with names costs more
         self, method: bytes, target: bytes, headers: Headers, body: bytes, received: int, reply: Reply
@@ -79,6 +95,7 @@ class Service:
     def refuse(self, error: HeadgateError, reply: Reply, headers: Headers = NO_HEADERS, lines: bytes = b"") -> None:
         """Answer with an error, one of the transport's too."""
         request_id = headers.get(_REQUEST_ID, b"")
+        self._metrics.add(_class_of(error))
         if isinstance(error, Overloaded):
             lines += _RETRY
         reply(error.http_status, encode_error(error, _text(request_id)), _echo(headers) + lines)
@@ -100,43 +117,80 @@ class Service:
     def defect(self, error: BaseException | None) -> HeadgateError:
         """The error for a defect of ours, which is logged."""
         log_error("request failed", error, type=type(error).__name__)
-        return ModelFailure("The model server failed.", kind="InternalError")
+        return _defect()
 
     def _invoke(self, headers: Headers, body: bytes, received: int, reply: Reply) -> None:
         given, accept = headers.get(b"content-type"), headers.get(b"accept")
         content_type = None if given is None else given.decode("latin-1")
         wanted = self._default_accept if accept is None or accept == b"*/*" else accept.decode("latin-1")
+
         if self._inline and len(body) <= INLINE_BODY:
-            outcome: Outcome
             try:
-                outcome = self._predict(body, content_type, wanted, headers)
-            except Exception as error:  # noqa: BLE001 the HTTP boundary: `_conclude` tells them apart
-                outcome = error
-            self._conclude(outcome, -1, headers, received, reply)
+                answer = self._predict(body, content_type, wanted, headers)
+            except Exception as error:  # noqa: BLE001 the HTTP boundary: `_fail` tells them apart
+                self._fail(error, 0, headers, received, reply)
+            else:
+                self._succeed(answer, -1, headers, received, reply)
+                if self._capture is not None:
+                    self._capture.record(body, content_type, answer, headers)
             return
 
-        def done(outcome: Outcome, micros: int) -> None:
-            self._conclude(outcome, micros, headers, received, reply)
+        def done(outcome: Outcome, model: int) -> None:
+            self._show_backlog()
+            if not isinstance(outcome, Answer):
+                self._fail(outcome, model, headers, received, reply)
+                return
+            self._succeed(outcome, model, headers, received, reply)
+            if self._capture is not None:
+                self._capture.record(body, content_type, outcome, headers)
 
         try:
             if len(body) > self.max_body:
                 raise self.too_large()
             self.backlog.submit(Call(body, content_type, wanted, headers), done)
+            self._show_backlog()
         except HeadgateError as error:
-            done(error, 0)
+            self._fail(error, 0, headers, received, reply)
 
-    def _conclude(self, outcome: Outcome, model: int, headers: Headers, received: int, reply: Reply) -> None:
-        """Answer with what came of an invocation. `model`: microseconds the model took, -1: all the time there was."""
-        status, lines = 200, self._stamp
+    def _succeed(self, answer: Answer, model: int, headers: Headers, received: int, reply: Reply) -> None:
+        """`model`: the microseconds that the model took; -1: all there were."""
+        lines = self._stamp
         if _REQUEST_ID in headers or _INFERENCE_ID in headers:
             lines += _echo(headers)
-        if isinstance(outcome, Answer):
-            answer = outcome
-        else:
-            status, answer, made = _as_told(outcome, headers)
-            lines += made
         micros = (time.perf_counter_ns() - received) // 1000
-        reply(status, answer, _MICROSECONDS % (lines, micros))
+        reply(200, answer, _MICROSECONDS % (lines, micros))
+        self._metrics.request(200, micros, micros if model < 0 else model)
+        if self._log is not None:
+            self._log(200, micros, headers)
+
+    def _fail(self, error: Exception, model: int, headers: Headers, received: int, reply: Reply) -> None:
+        """Answer an invocation with an error; those of the server's side are logged."""
+        told = error if isinstance(error, HeadgateError) else _defect()
+        request_id, lines = headers.get(_REQUEST_ID, b""), self._stamp + _echo(headers)
+        if isinstance(told, Overloaded):
+            lines += _RETRY
+        elif told.http_status >= 500:
+            if not request_id:
+                request_id = secrets.token_hex(8).encode()
+                lines += b"%b: %b\r\n" % (_REQUEST_ID, request_id)
+            cause = error.__cause__ if isinstance(error, HeadgateError) else error
+            fields = {**request_fields(headers), "request_id": _text(request_id), "type": kind_of(error)}
+            log_error("request failed", cause, **fields, message=str(error))
+        micros = (time.perf_counter_ns() - received) // 1000
+        reply(told.http_status, encode_error(told, _text(request_id)), _MICROSECONDS % (lines, micros))
+        self._metrics.request(told.http_status, micros, model)
+        self._metrics.add(_class_of(told))
+        if self._log is not None:
+            self._log(told.http_status, micros, headers)
+
+    def keep_pace(self) -> None:
+        """What is due once a second."""
+        self.backlog.expire(time.monotonic())
+        self._show_backlog()
+
+    def _show_backlog(self) -> None:
+        self._metrics.set(Gauge.IN_FLIGHT, self.backlog.pending)
+        self._metrics.set(Gauge.QUEUED, self.backlog.queued)
 
     def _route(  # noqa: PLR0917
         self, method: bytes, path: bytes, headers: Headers, body: bytes, received: int, reply: Reply
@@ -167,26 +221,26 @@ class Service:
 def _execution_parameters(predictor: Predictor, settings: Settings) -> Answer:
     """What batch transform asks before it begins."""
     document = {
-        "MaxConcurrentTransforms": settings.workers * (1 if predictor.mode == "inline" else predictor.max_batch),
+        "MaxConcurrentTransforms": settings.workers * (_TASKS if predictor.mode == "async" else predictor.max_batch),
         "BatchStrategy": "MULTI_RECORD",
         "MaxPayloadInMB": settings.max_body // MEBIBYTE,
     }
     return Answer(json.dumps(document).encode(), JSON)
 
 
-def _as_told(error: Exception, headers: Headers) -> tuple[int, Answer, bytes]:
-    """The error that the caller is told: status, body and further lines. Those of the server's side are logged."""
-    told = error if isinstance(error, HeadgateError) else ModelFailure("The model server failed.", kind="InternalError")
-    request_id, lines = _text(headers.get(_REQUEST_ID, b"")), b""
-    if isinstance(told, Overloaded):
-        lines = _RETRY
-    elif told.http_status >= 500:
-        if not request_id:
-            request_id = secrets.token_hex(8)
-            lines = b"%b: %b\r\n" % (_REQUEST_ID, request_id.encode())
-        cause = error.__cause__ if isinstance(error, HeadgateError) else error
-        log_error("request failed", cause, request_id=request_id, type=kind_of(error), message=str(error))
-    return told.http_status, encode_error(told, request_id), lines
+def _defect() -> ModelFailure:
+    return ModelFailure("The model server failed.", kind=_INTERNAL)
+
+
+def _class_of(error: HeadgateError) -> Counter:
+    """Under which class an error is counted."""
+    if isinstance(error, Overloaded):
+        return Counter.SHED
+    if error.http_status == 413:
+        return Counter.TOO_LARGE
+    if error.http_status < 500 or error.http_status == 501:
+        return Counter.BAD_REQUEST
+    return {TIMED_OUT: Counter.TIMEOUT, _INTERNAL: Counter.INTERNAL}.get(kind_of(error), Counter.MODEL_FAILURE)
 
 
 def _echo(headers: Headers) -> bytes:

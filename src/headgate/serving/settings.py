@@ -11,6 +11,7 @@
     HEADGATE_DRAIN_SECONDS                30, for what is in flight at SIGTERM
     SAGEMAKER_CONTAINER_LOG_LEVEL         20: 10 debug, 20 info, 30 warning, 40 error, 50 critical, or the name
     HEADGATE_QUEUE                        256 requests may be under way or wait for the model; more get 503
+    SAGEMAKER_MODEL_SERVER_WORKERS        1, processes behind one address, or auto: one for each usable CPU
     SAGEMAKER_MODEL_SERVER_TIMEOUT        60 seconds for the model to answer
     HEADGATE_TRANSPORT                    native, or asgi: the same over uvicorn
     HEADGATE_HEAD_SECONDS                 10, for the head of a request to arrive
@@ -24,9 +25,11 @@
     HEADGATE_CAPTURE_REDACT               features whose values are not kept, separated by commas
     HEADGATE_CAPTURE_SPOOL                the folder for what waits to be sent to S3; one in the temporary folder
 
+SAGEMAKER_BATCH changes nothing: batch transform sends the same requests, after GET /execution-parameters.
 An empty value is the same as none.
 """
 
+import os
 import re
 import tempfile
 from collections.abc import Mapping
@@ -119,6 +122,7 @@ class Settings:
             head_seconds=reader.number("HEADGATE_HEAD_SECONDS", 10, 1, 3600),
             body_seconds=reader.number("HEADGATE_BODY_SECONDS", 20, 1, 3600),
             max_connections=reader.number("HEADGATE_MAX_CONNECTIONS", 4_096, 1, 1_000_000),
+            workers=reader.workers(),
             capture=reader.capture(),
         )
         if reader.problems:
@@ -182,6 +186,10 @@ class _Reader:
     def names(self, name: str) -> tuple[str, ...]:
         """A list separated by commas."""
         return tuple(item.strip() for item in self.text(name, "").split(",") if item.strip())
+
+    def workers(self) -> int:
+        name = "SAGEMAKER_MODEL_SERVER_WORKERS"
+        return len(os.sched_getaffinity(0)) if self.text(name, "1") == "auto" else self.number(name, 1, 1, 256)
 
     def bind(self) -> UnixBind | TcpBind:
         value = self.text("HEADGATE_BIND", "127.0.0.1")

@@ -8,7 +8,7 @@ from headgate.serving.capture.capture import Capture, Destination
 from headgate.serving.capture.files import HourlyFiles
 from headgate.serving.capture.record import Encoder
 from headgate.serving.capture.redaction import Redactor
-from headgate.serving.logs import log_error
+from headgate.serving.logs import log_error, log_info
 from headgate.serving.metrics import Metrics
 from headgate.serving.settings import CaptureSettings, Settings
 
@@ -21,6 +21,9 @@ def open_capture(settings: Settings, metrics: Metrics, features: Sequence[str] =
     wanted = settings.capture
     if not wanted.to or not wanted.sampling:
         return None
+    unknown = sorted(set(wanted.redact) - set(features))
+    if unknown and features:  # they may be extra fields, or misspelt
+        log_info("capture redacts names that are no features", names=unknown)
     redactor = Redactor(wanted.redact, features) if wanted.redact else None
     encoder = Encoder(wanted, redactor.input if redactor else None, redactor.output if redactor else None)
     place = f"{settings.endpoint or 'local'}/{settings.variant or 'default'}"
