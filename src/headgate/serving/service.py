@@ -1,6 +1,6 @@
 """What the model server answers, whichever transport carries it.
 
-    GET  /ping, /metrics, /execution-parameters (and HEAD)
+    GET  /ping, /metrics, /execution-parameters, /openapi.json (and HEAD)
     POST /invocations
 
 A transport reads a request, calls `Service.handle` and is called back with the answer: at once where a small request
@@ -78,6 +78,7 @@ class Service:
             b"/ping": self._ping,
             b"/metrics": lambda: Answer(metrics.render(), CONTENT_TYPE),
             b"/execution-parameters": lambda: parameters,
+            b"/openapi.json": lambda: _openapi(predictor),
         }
 
     def handle(  # noqa: PLR0917 a request is what it is; a call with names costs more
@@ -226,6 +227,13 @@ def _execution_parameters(predictor: Predictor, settings: Settings) -> Answer:
         "MaxPayloadInMB": settings.max_body // MEBIBYTE,
     }
     return Answer(json.dumps(document).encode(), JSON)
+
+
+def _openapi(predictor: Predictor) -> Answer:
+    """The description of this server. Made when somebody asks: hardly anybody does, and starting must be quick."""
+    from headgate.serving.openapi import document
+
+    return Answer(json.dumps(document(predictor.schema, predictor.project)).encode(), JSON)
 
 
 def _defect() -> ModelFailure:
