@@ -50,7 +50,8 @@ class Counter(IntEnum):
 class Gauge(IntEnum):
     """What goes up and down. The value is the slot."""
 
-    IN_FLIGHT = max(Counter) + 1
+    CONNECTIONS = max(Counter) + 1
+    IN_FLIGHT = auto()
     QUEUED = auto()
     SPOOLED_BYTES = auto()
 
@@ -131,6 +132,14 @@ class Metrics:
         """The sum over all workers."""
         return sum(row[what] for row in self._rows)
 
+    def own(self, gauge: Gauge) -> int:
+        """This worker's value."""
+        return self._row[gauge]
+
+    def least(self, gauge: Gauge) -> int:
+        """The least value of any worker that was ever started."""
+        return min(row[gauge] for row in self._rows if row[_STARTS])
+
     def render(self) -> bytes:
         """Everything, as Prometheus reads it."""
         rows = [row.tolist() for row in self._rows]
@@ -152,6 +161,8 @@ def _served(sums: Sequence[int]) -> Iterator[str]:
         "headgate_request_duration_microseconds", "From a request's last byte to its answer.", sums, _LATENCY
     )
     yield from _histogram("headgate_model_duration_microseconds", "Within the model.", sums, _MODEL)
+    yield from _gauge("headgate_connections", "Connections that are open.")
+    yield _sample("headgate_connections", {}, sums[Gauge.CONNECTIONS])
     yield from _gauge("headgate_requests_in_flight", "Requests begun and not yet answered.")
     yield _sample("headgate_requests_in_flight", {}, sums[Gauge.IN_FLIGHT])
     yield from _gauge("headgate_requests_queued", "Requests that wait for the model.")

@@ -28,6 +28,7 @@ from headgate.serving.predictor import Predictor
 from headgate.serving.service import Service
 from headgate.serving.settings import Settings
 from headgate.serving.transport.crowd import Crowd
+from headgate.serving.transport.door import SharedDoor
 from headgate.serving.workers import Seat
 
 _LAST_CALL = 0.1
@@ -66,7 +67,8 @@ def serve(settings: Settings, *, started: float, seat: Seat | None = None) -> in
         if path and not seat:
             path.unlink(missing_ok=True)
 
-    drained = uvloop.run(_Server(predictor, settings, listener, metrics, capture).run(ready, leave))
+    server = _Server(predictor, settings, listener, metrics, capture, shared=seat is not None)
+    drained = uvloop.run(server.run(ready, leave))
     if capture is not None:
         capture.close()
     if not drained:
@@ -91,13 +93,17 @@ class _Server:
         listener: socket.socket,
         metrics: Metrics,
         capture: Capture | None,
+        *,
+        shared: bool,
     ) -> None:
+        """`shared`: other workers accept from the same listener."""
+        self._shared = shared
         self._predictor = predictor
         self._metrics = metrics
         self._capture = capture
         self._settings = settings
         self._listener = listener
-        self._crowd = Crowd(settings)
+        self._crowd = Crowd(settings, metrics)
         self._stop = asyncio.Event()
         self._at_once = asyncio.Event()
 
@@ -109,7 +115,12 @@ class _Server:
         else:
             from headgate.serving.transport.native import factory
         service = Service(self._predictor, self._settings, self._metrics, self._capture)
-        server = await loop.create_server(factory(service, self._crowd), sock=self._listener, backlog=BACKLOG)
+        make = factory(service, self._crowd)
+        door: SharedDoor | asyncio.Server
+        if self._shared:
+            door = SharedDoor(self._listener, make, self._metrics)
+        else:
+            door = await loop.create_server(make, sock=self._listener, backlog=BACKLOG)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end, number)
         ready()
@@ -123,7 +134,7 @@ class _Server:
             log_error("model stuck", seconds=self._settings.timeout)
         self._crowd.draining = True
         await asyncio.sleep(_LAST_CALL)
-        server.close()
+        door.close()
         self._crowd.drain()
         return await self._drained(service)
 

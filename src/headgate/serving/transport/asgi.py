@@ -162,7 +162,7 @@ class Connection(Intake, HttpToolsProtocol):
         full, overfull = self.crowd.full, self.crowd.overfull
         HttpToolsProtocol.connection_made(self, transport)
         self.transport: JoiningTransport = JoiningTransport(transport)  # flow control keeps the real one
-        self.crowd.connections.add(self)
+        self.crowd.enter(self)
         if overfull:
             transport.abort()
         elif full:
@@ -170,7 +170,7 @@ class Connection(Intake, HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone."""
-        self.crowd.connections.discard(self)
+        self.crowd.leave(self)
         self.stage = DEAF
         self._refusal = None
         for cycle in self._unanswered:
@@ -180,10 +180,10 @@ class Connection(Intake, HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override] # uvicorn's says None, which is False
         """The client sends no more; whether it still waits for an answer."""
-        incomplete = self.stage in (HEAD, BODY)
+        self._drop_unfinished()
         self.stage = DEAF
         self._half_closed = True
-        return bool(self._unanswered) and not incomplete
+        return bool(self._unanswered)
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
@@ -235,17 +235,21 @@ class Connection(Intake, HttpToolsProtocol):
 
     def refuse(self, error: HeadgateError) -> None:
         """Answer with an error once what is in flight is answered, and hear nothing more."""
-        if self.stage == BODY:
-            self._unanswered.pop()
-            self.cycle.disconnected = True  # its task, waiting for the body, is told that nobody is there
-            self.cycle.message_event.set()
-            if self.pipeline:
-                self.pipeline.popleft()
+        self._drop_unfinished()
         self.stage = DEAF
         if self._unanswered:
             self._refusal = error
         else:
             self._refuse_now(error)
+
+    def _drop_unfinished(self) -> None:
+        """Give up a request whose body is not complete: uvicorn has a task for it already, or has it in its queue."""
+        if self.stage == BODY:
+            unfinished = self._unanswered.pop()
+            unfinished.disconnected = True
+            unfinished.message_event.set()
+            if self._unanswered:
+                self.pipeline.popleft()
 
     def _refuse_now(self, error: HeadgateError) -> None:
         self._refusal = None

@@ -3,6 +3,7 @@
 import resource
 from typing import Protocol
 
+from headgate.serving.metrics import Gauge, Metrics
 from headgate.serving.settings import Settings
 
 IDLE_SECONDS = 3_900
@@ -27,7 +28,8 @@ class Guest(Protocol):
 class Crowd:
     """The connections that are open."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._metrics = metrics
         self.connections: set[Guest] = set()
         self.head_seconds = settings.head_seconds
         self.body_seconds = settings.body_seconds
@@ -36,6 +38,16 @@ class Crowd:
         self.limit = max(1, min(settings.max_connections, files - _OTHER_FILES))
         self.draining = False
         """Once true, answers ask callers to come back on another connection, which will be another server's."""
+
+    def enter(self, guest: Guest) -> None:
+        """A connection was made."""
+        self.connections.add(guest)
+        self._metrics.set(Gauge.CONNECTIONS, len(self.connections))
+
+    def leave(self, guest: Guest) -> None:
+        """A connection was lost."""
+        self.connections.discard(guest)
+        self._metrics.set(Gauge.CONNECTIONS, len(self.connections))
 
     @property
     def full(self) -> bool:

@@ -101,8 +101,10 @@ class Intake:
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            if self.stage != DEAF:
+            if self.stage == HEAD:
                 self._feed_without_upgrade(data[upgrade.args[0] :])
+            elif self.stage != DEAF:
+                self.refuse(not_http())
         except httptools.HttpParserCallbackError as error:
             if self.stage != DEAF:
                 self.refuse(self.service.defect(error.__context__))
@@ -137,6 +139,7 @@ class Intake:
         if (
             self._measure
             or not self.persistent
+            or self.target[:1] != b"/"
             or b"upgrade" in fields
             or b"expect" in fields
             or b"transfer-encoding" in fields
@@ -148,7 +151,7 @@ class Intake:
             if error:
                 self.refuse(error)
                 raise _Stop
-            if b"upgrade" in fields and self.parser.should_upgrade():
+            if self.parser.should_upgrade():
                 return
             if b"transfer-encoding" in fields:
                 self.head, self.fields = fields, {}

@@ -61,7 +61,7 @@ class Connection(Intake, asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are none by type
         crowd = self.crowd
         full, overfull = crowd.full, crowd.overfull
-        crowd.connections.add(self)
+        crowd.enter(self)
         if overfull:
             self._transport.abort()
         elif full:
@@ -69,7 +69,7 @@ class Connection(Intake, asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 asyncio's signature
         """The client has gone; what is being predicted for it is answered to nobody."""
-        self.crowd.connections.discard(self)
+        self.crowd.leave(self)
         self._closed = True
         self.stage = DEAF
         self._waiting.clear()
