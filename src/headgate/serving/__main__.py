@@ -27,12 +27,9 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # SystemExit would pass through user code
     configure_logging(sys.stderr)
     try:
-        if arguments not in ([], ["serve"]):
-            raise UsageError(f"Unknown arguments: {' '.join(arguments)}.", hint="The only command is `serve`.")
         settings = Settings.from_environment(os.environ)
-        from headgate.serving.server import serve
-
-        return serve(settings, started=STARTED)
+        configure_logging(sys.stderr, settings.log_level)
+        return _run(arguments, settings)
     except HeadgateError as error:
         if error.__cause__:
             log_error("start failed", error.__cause__)
@@ -41,6 +38,22 @@ def main(arguments: list[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 130
+
+
+def _run(arguments: list[str], settings: Settings) -> int:
+    if arguments[:1] == ["train"]:
+        raise UsageError("Training is another program.", hint="Run `python -m headgate.container train`.")
+    if arguments[:1] != ["worker"] and arguments not in ([], ["serve"]):
+        raise UsageError(f"Unknown arguments: {' '.join(arguments)}.", hint="The only command is `serve`.")
+    if arguments[:1] != ["worker"] and settings.workers > 1:
+        from headgate.serving.workers import supervise
+
+        return supervise(settings)
+    from headgate.serving.server import serve
+    from headgate.serving.workers import Seat
+
+    seat = Seat.from_arguments(arguments[1:]) if arguments[:1] == ["worker"] else None
+    return serve(settings, started=STARTED, seat=seat)
 
 
 if __name__ == "__main__":

@@ -36,9 +36,21 @@ class Lane(Protocol):
     def start(self, call: Call, done: Done) -> Callable[[], object]:
         """Have a call answered, now or in its turn; the result gives it up."""
 
-    @property
     def at_work(self) -> float:
         """For how many seconds it has been at what it is doing; 0 where it waits, or can be stopped."""
+
+    def queued(self) -> int:
+        """How many calls wait for their turn."""
+
+
+@dataclass(slots=True, eq=False)
+class _Promise:
+    """What a caller was promised."""
+
+    done: Done
+    deadline: float
+    give_up: Callable[[], object] = lambda: None
+    kept: bool = False
 
 
 class Backlog:
@@ -49,7 +61,7 @@ class Backlog:
         self._lane = lane
         self._limit = limit
         self._timeout = timeout
-        self._loop = asyncio.get_running_loop()
+        self._promises: dict[_Promise, None] = {}
         self.pending = 0
         """Calls under way; one that was given up counts until the lane is through with it."""
 
@@ -57,35 +69,45 @@ class Backlog:
         """Have a call answered. Raises Overloaded."""
         if self.pending >= self._limit:
             raise Overloaded(f"{self.pending} requests are waiting already.", hint="Try again in a second.")
-        answered = False
+        promise = _Promise(done, time.monotonic() + self._timeout)
+        self._promises[promise] = None
+        self.pending += 1
 
         def finish(outcome: Outcome, micros: int) -> None:
             self.pending -= 1
-            timer.cancel()
-            if not answered:
+            if not promise.kept:
+                del self._promises[promise]
                 done(outcome, micros)
 
-        def expire() -> None:
-            nonlocal answered
-            answered = True
-            give_up()
-            done(
-                ModelFailure(
-                    f"The model did not answer within {self._timeout:g} s.",
-                    kind=TIMED_OUT,
-                    hint="Send fewer rows, or raise SAGEMAKER_MODEL_SERVER_TIMEOUT.",
-                ),
-                round(self._timeout * 1e6),
-            )
+        promise.give_up = self._lane.start(call, finish)
 
-        self.pending += 1
-        timer = self._loop.call_later(self._timeout, expire)
-        give_up = self._lane.start(call, finish)
+    def expire(self, now: float) -> None:
+        """Answer the calls whose time is up; asked once a second. All have the same time, so the oldest are first."""
+        while self._promises:
+            promise = next(iter(self._promises))
+            if promise.deadline > now:
+                return
+            del self._promises[promise]
+            promise.kept = True
+            promise.give_up()
+            promise.done(self._timed_out(), round(self._timeout * 1e6))
+
+    def _timed_out(self) -> ModelFailure:
+        return ModelFailure(
+            f"The model did not answer within {self._timeout:g} s.",
+            kind=TIMED_OUT,
+            hint="Send fewer rows, or raise SAGEMAKER_MODEL_SERVER_TIMEOUT.",
+        )
+
+    @property
+    def queued(self) -> int:
+        """Calls that wait for their turn."""
+        return self._lane.queued()
 
     @property
     def stuck(self) -> bool:
         """Whether the lane has been at one thing for longer than anybody waits."""
-        return self._lane.at_work > self._timeout
+        return self._lane.at_work() > self._timeout
 
 
 @dataclass(slots=True, eq=False)
@@ -108,11 +130,14 @@ class ModelThread:
         self._since: float | None = None
         self._thread: threading.Thread | None = None
 
-    @property
     def at_work(self) -> float:
         """For how many seconds it has been at its present batch."""
         since = self._since
         return 0.0 if since is None else time.monotonic() - since
+
+    def queued(self) -> int:
+        """Roughly: what was given up counts until its turn."""
+        return self._waiting.qsize()
 
     def start(self, call: Call, done: Done) -> Callable[[], object]:
         """Put a call in the queue."""
@@ -156,13 +181,26 @@ class ModelThread:
 class Coroutines:
     """A lane that is an event loop in a thread of its own."""
 
-    at_work = 0.0
-
     def __init__(self, predictor: AsyncPredictor) -> None:
         self._predictor = predictor
+        self._asked: float | None = None
         self._server = asyncio.get_running_loop()
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="hooks", daemon=True).start()
+
+    def at_work(self) -> float:
+        """For how many seconds the loop has not come round: each question is a call to it that it must answer."""
+        if self._asked is None:
+            self._asked = time.monotonic()
+            self._loop.call_soon_threadsafe(self._answer)
+        return time.monotonic() - self._asked if self._asked is not None else 0.0
+
+    def _answer(self) -> None:
+        self._asked = None
+
+    def queued(self) -> int:
+        """None: all are begun at once."""
+        return 0
 
     def start(self, call: Call, done: Done) -> Callable[[], object]:
         """Begin a coroutine."""

@@ -1,169 +1,259 @@
 """What the model server answers, whichever transport carries it.
 
-    GET  /ping, /metrics, /execution-parameters, /openapi.json
+    GET  /ping, /metrics, /execution-parameters (and HEAD)
     POST /invocations
 
 A transport reads a request, calls `Service.handle` and is called back with the answer: at once where a small request
 meets a model of microseconds, later where the backlog has it (see `batching`). No coroutine is made for the first kind,
 which is nearly all of them. Limits that are reached while a request is still being read are the transport's to notice
 and worded here, so that every transport says the same.
+
+Invocations are counted and, once answered with success, given to the capture. A request keeps the X-Request-Id it came
+with. One without it that fails on our side is given one, so that what the caller is told and what the log says can be
+brought together.
 """
 
+import json
+import secrets
 import time
 from collections.abc import Callable
+from typing import cast
+from urllib.parse import unquote_to_bytes
 
 from headgate.core import headers as names
-from headgate.errors import HeadgateError, InvalidInput, NotFound, PayloadTooLarge
-from headgate.serving.answers import MethodNotAllowed, Overloaded, encode_error
+from headgate.errors import HeadgateError, NotFound, PayloadTooLarge, Unavailable
+from headgate.serving.answers import MethodNotAllowed, Overloaded, encode_error, kind_of
 from headgate.serving.batching import Backlog, Coroutines, ModelThread, Outcome
+from headgate.serving.capture import Capture
 from headgate.serving.codecs import Answer
-from headgate.serving.failure import ModelFailure
-from headgate.serving.logs import log_error
-from headgate.serving.predictor import AsyncPredictor, Call, Headers, Predictor
-from headgate.serving.settings import Settings
+from headgate.serving.failure import TIMED_OUT, ModelFailure
+from headgate.serving.logs import access_log, log_error, request_fields
+from headgate.serving.media import JSON
+from headgate.serving.metrics import CONTENT_TYPE, Counter, Gauge, Metrics
+from headgate.serving.predictor import NO_HEADERS, AsyncPredictor, Call, Headers, Predictor
+from headgate.serving.settings import MEBIBYTE, Settings
 
-Extra = list[tuple[bytes, bytes]]
-Reply = Callable[[int, Answer, Extra], None]
-"""Takes the status, the body with its type, and further headers; called once, on the event loop."""
+Reply = Callable[[int, Answer, bytes], None]
+"""Takes the status, the body with its type, and further header lines; called once, on the event loop."""
 
 INLINE_BODY = 16_384
 DISCARDED_BODY = 67_108_864
 """The most bytes of a refused body that are read and thrown away."""
 
-_METHODS = {
-    b"/invocations": b"POST",
-    b"/ping": b"GET",
-}
-_CLOSE = (b"connection", b"close")
+_TASKS = 8
+"""How many requests batch transform should send at once to hooks that are asynchronous."""
+
+_INTERNAL = "InternalError"
+_RETRY = b"retry-after: 1\r\n"
 _EMPTY = Answer(b"", "")
 _INVOCATIONS = b"/invocations"
 _INFERENCE_ID = names.INFERENCE_ID.encode()
 _REQUEST_ID = names.REQUEST_ID.encode()
-_MICROSECONDS = names.MODEL_MICROSECONDS.encode()
+_MICROSECONDS = b"%b%b: %%d\r\n" % (b"%b", names.MODEL_MICROSECONDS.encode())
 
 
 class Service:
     """One loaded model behind HTTP. Made on the event loop that serves it."""
 
-    def __init__(self, predictor: Predictor, settings: Settings) -> None:
-        self._predictor = predictor
+    def __init__(
+        self, predictor: Predictor, settings: Settings, metrics: Metrics, capture: Capture | None = None
+    ) -> None:
+        self._predict = predictor.predict
         self._inline = predictor.mode == "inline"
-        self._settings = settings
-        lane = Coroutines(predictor) if isinstance(predictor, AsyncPredictor) else ModelThread(predictor)
-        self._backlog = Backlog(lane, limit=settings.queue, timeout=settings.timeout)
-        self._stamp: Extra = [(names.INVOKED_VARIANT.encode(), settings.variant.encode())] if settings.variant else []
-        self.draining = False
-        """Once true, answers ask callers to come back on another connection, which will be another server's."""
+        self._default_accept = settings.default_accept
+        self.max_body = settings.max_body
+        """Bytes."""
+        self.most_discarded = max(settings.max_body, DISCARDED_BODY)
+        """Bytes of a body that are read before its connection is closed."""
+        lane = Coroutines(cast(AsyncPredictor, predictor)) if predictor.mode == "async" else ModelThread(predictor)
+        self.backlog = Backlog(lane, limit=settings.queue, timeout=settings.timeout)
+        self._stamp = b"%b: %b\r\n" % (names.INVOKED_VARIANT.encode(), settings.variant.encode())
+        if not settings.variant:
+            self._stamp = b""
+        self._metrics = metrics
+        self._capture = capture
+        self._log = access_log()
+        parameters = _execution_parameters(predictor, settings)
+        self._views: dict[bytes, Callable[[], Answer]] = {
+            b"/ping": self._ping,
+            b"/metrics": lambda: Answer(metrics.render(), CONTENT_TYPE),
+            b"/execution-parameters": lambda: parameters,
+        }
 
-    @property
-    def busy(self) -> bool:
-        """Whether a prediction is under way; true also after its request was given up."""
-        return self._backlog.pending > 0
+    def handle(  # noqa: PLR0917 a request is what it is; a call with names costs more
+        self, method: bytes, target: bytes, headers: Headers, body: bytes, received: int, reply: Reply
+    ) -> None:
+        """Answer one request. `received`: `time.perf_counter_ns()` when its last byte came.
 
-    def handle(self, method: bytes, path: bytes, headers: Headers, body: bytes, received: int, reply: Reply) -> None:
-        """Answer one request. `received`: `time.perf_counter_ns()` when its last byte came."""
-        if path == _INVOCATIONS and method == b"POST":
-            self._invoke(headers, body, received, reply)
-            return
-        path = path.partition(b"?")[0]
-        allowed = _METHODS.get(path)
-        if allowed is None:
-            self.refuse(NotFound(f"There is no {_text(path[:200])!r} here.", hint="POST to /invocations."), reply)
-        elif method != allowed:
-            self.refuse(
-                MethodNotAllowed(f"{_text(path)} takes {_text(allowed)}, not {_text(method)}."),
-                reply,
-                [(b"allow", allowed)],
-            )
-        elif path == _INVOCATIONS:
+        Of a body beyond `max_body` not all need be there.
+        """
+        if target == _INVOCATIONS and method == b"POST":
             self._invoke(headers, body, received, reply)
         else:
-            self._answer(reply, 200, _EMPTY, [])
+            self._route(method, _path_of(target), headers, body, received, reply)
 
-    def refuse(self, error: HeadgateError, reply: Reply, extra: Extra | None = None) -> None:
+    def refuse(self, error: HeadgateError, reply: Reply, headers: Headers = NO_HEADERS, lines: bytes = b"") -> None:
         """Answer with an error, one of the transport's too."""
-        self._answer(reply, error.http_status, encode_error(error), extra or [])
+        request_id = headers.get(_REQUEST_ID, b"")
+        self._metrics.add(_class_of(error))
+        if isinstance(error, Overloaded):
+            lines += _RETRY
+        reply(error.http_status, encode_error(error, _text(request_id)), _echo(headers) + lines)
 
-    def check_head(self, headers: Headers) -> HeadgateError | None:
-        """What is wrong with a request before its body is read, where reading it is not worth while."""
-        announced = headers.get(b"content-length", b"")
-        size = int(announced) if announced.isdigit() else 0
-        if size > self._settings.max_body and (b"expect" in headers or size > DISCARDED_BODY):
+    def check_announced(self, headers: Headers) -> HeadgateError | None:
+        """What is wrong with a body before it is read, where reading it is not worth while."""
+        size = int(headers.get(b"content-length", b"0"))
+        if size > self.max_body and (b"expect" in headers or size > self.most_discarded):
             return self.too_large()
         return None
-
-    @property
-    def max_body(self) -> int:
-        """Bytes."""
-        return self._settings.max_body
 
     def too_large(self) -> PayloadTooLarge:
         """The error for a body beyond the limit."""
         return PayloadTooLarge(
-            f"The body is larger than {self._settings.max_body:,} bytes.",
+            f"The body is larger than {self.max_body:,} bytes.",
             hint="Send fewer rows, or raise SAGEMAKER_MAX_PAYLOAD_IN_MB.",
         )
 
+    def defect(self, error: BaseException | None) -> HeadgateError:
+        """The error for a defect of ours, which is logged."""
+        log_error("request failed", error, type=type(error).__name__)
+        return _defect()
+
     def _invoke(self, headers: Headers, body: bytes, received: int, reply: Reply) -> None:
-        content_type, accept = headers.get(b"content-type"), headers.get(b"accept")
-        kind = None if content_type is None else content_type.decode("latin-1")
-        wanted = self._settings.default_accept if accept is None or accept == b"*/*" else accept.decode("latin-1")
+        given, accept = headers.get(b"content-type"), headers.get(b"accept")
+        content_type = None if given is None else given.decode("latin-1")
+        wanted = self._default_accept if accept is None or accept == b"*/*" else accept.decode("latin-1")
+
         if self._inline and len(body) <= INLINE_BODY:
-            outcome: Outcome
             try:
-                outcome = self._predictor.predict(body, kind, wanted)
-            except Exception as error:  # noqa: BLE001 the HTTP boundary: `_conclude` tells them apart
-                outcome = error
-            self._conclude(outcome, (time.perf_counter_ns() - received) // 1000, headers, body, received, reply)
+                answer = self._predict(body, content_type, wanted, headers)
+            except Exception as error:  # noqa: BLE001 the HTTP boundary: `_fail` tells them apart
+                self._fail(error, 0, headers, received, reply)
+            else:
+                self._succeed(answer, -1, headers, received, reply)
+                if self._capture is not None:
+                    self._capture.record(body, content_type, answer, headers)
             return
+
+        def done(outcome: Outcome, model: int) -> None:
+            self._show_backlog()
+            if not isinstance(outcome, Answer):
+                self._fail(outcome, model, headers, received, reply)
+                return
+            self._succeed(outcome, model, headers, received, reply)
+            if self._capture is not None:
+                self._capture.record(body, content_type, outcome, headers)
+
         try:
-            self._backlog.submit(
-                Call(body, kind, wanted, headers),
-                lambda outcome, micros: self._conclude(outcome, micros, headers, body, received, reply),
-            )
-        except Overloaded as error:
-            self.refuse(error, reply, [(b"retry-after", b"1")])
+            if len(body) > self.max_body:
+                raise self.too_large()
+            self.backlog.submit(Call(body, content_type, wanted, headers), done)
+            self._show_backlog()
+        except HeadgateError as error:
+            self._fail(error, 0, headers, received, reply)
 
-    def _conclude(  # noqa: PLR0917
-        self, outcome: Outcome, micros: int, headers: Headers, body: bytes, received: int, reply: Reply
-    ) -> None:
-        """Answer with what came of an invocation."""
-        extra = self._stamp.copy()
-        for name in (_INFERENCE_ID, _REQUEST_ID):
-            if name in headers:
-                extra.append((name, headers[name]))
-        if isinstance(outcome, Answer):
-            status, answer = 200, outcome
-        else:
-            error = self._as_told(outcome, headers)
-            status, answer = error.http_status, encode_error(error, _text(headers.get(_REQUEST_ID, b"")))
-        extra.append((_MICROSECONDS, b"%d" % ((time.perf_counter_ns() - received) // 1000)))
-        self._answer(reply, status, answer, extra)
+    def _succeed(self, answer: Answer, model: int, headers: Headers, received: int, reply: Reply) -> None:
+        """`model`: the microseconds that the model took; -1: all there were."""
+        lines = self._stamp
+        if _REQUEST_ID in headers or _INFERENCE_ID in headers:
+            lines += _echo(headers)
+        micros = (time.perf_counter_ns() - received) // 1000
+        reply(200, answer, _MICROSECONDS % (lines, micros))
+        self._metrics.request(200, micros, micros if model < 0 else model)
+        if self._log is not None:
+            self._log(200, micros, headers)
 
-    def _as_told(self, error: Exception, headers: Headers) -> HeadgateError:
-        """The error that the caller is told; those of the server's side are logged."""
+    def _fail(self, error: Exception, model: int, headers: Headers, received: int, reply: Reply) -> None:
+        """Answer an invocation with an error; those of the server's side are logged."""
         told = error if isinstance(error, HeadgateError) else _defect()
-        if told.http_status >= 500:
+        request_id, lines = headers.get(_REQUEST_ID, b""), self._stamp + _echo(headers)
+        if isinstance(told, Overloaded):
+            lines += _RETRY
+        elif told.http_status >= 500:
+            if not request_id:
+                request_id = secrets.token_hex(8).encode()
+                lines += b"%b: %b\r\n" % (_REQUEST_ID, request_id)
             cause = error.__cause__ if isinstance(error, HeadgateError) else error
-            kind = told.kind if isinstance(error, ModelFailure) else type(error).__name__
-            log_error(
-                "request failed", cause, request_id=_text(headers.get(_REQUEST_ID, b"")), type=kind, message=str(error)
+            fields = {**request_fields(headers), "request_id": _text(request_id), "type": kind_of(error)}
+            log_error("request failed", cause, **fields, message=str(error))
+        micros = (time.perf_counter_ns() - received) // 1000
+        reply(told.http_status, encode_error(told, _text(request_id)), _MICROSECONDS % (lines, micros))
+        self._metrics.request(told.http_status, micros, model)
+        self._metrics.add(_class_of(told))
+        if self._log is not None:
+            self._log(told.http_status, micros, headers)
+
+    def keep_pace(self) -> None:
+        """What is due once a second."""
+        self.backlog.expire(time.monotonic())
+        self._show_backlog()
+
+    def _show_backlog(self) -> None:
+        self._metrics.set(Gauge.IN_FLIGHT, self.backlog.pending)
+        self._metrics.set(Gauge.QUEUED, self.backlog.queued)
+
+    def _route(  # noqa: PLR0917
+        self, method: bytes, path: bytes, headers: Headers, body: bytes, received: int, reply: Reply
+    ) -> None:
+        allowed = b"POST" if path == _INVOCATIONS else b"GET"
+        if path != _INVOCATIONS and path not in self._views:
+            absent = NotFound(f"There is no {_text(path[:200])!r} here.", hint="POST to /invocations.")
+            self.refuse(absent, reply, headers)
+        elif method != allowed and (method != b"HEAD" or allowed == b"POST"):
+            wrong = MethodNotAllowed(
+                f"{_text(path)} takes {_text(allowed)}, not {_text(method)}.", hint=f"Use {_text(allowed)}."
             )
-        return told
+            self.refuse(wrong, reply, headers, b"allow: %b\r\n" % allowed)
+        elif path == _INVOCATIONS:
+            self._invoke(headers, body, received, reply)
+        else:
+            try:
+                reply(200, self._views[path](), _echo(headers))
+            except HeadgateError as error:
+                self.refuse(error, reply, headers)
 
-    def _answer(self, reply: Reply, status: int, answer: Answer, extra: Extra) -> None:
-        if self.draining:
-            extra.append(_CLOSE)
-        reply(status, answer, extra)
+    def _ping(self) -> Answer:
+        if self.backlog.stuck:
+            raise Unavailable("The model has not come back for too long.", hint="This server is being replaced.")
+        return _EMPTY
 
 
-def not_http() -> InvalidInput:
-    """The error for bytes that are no HTTP request."""
-    return InvalidInput("This is not an HTTP request.", hint="POST /invocations with HTTP/1.1.")
+def _execution_parameters(predictor: Predictor, settings: Settings) -> Answer:
+    """What batch transform asks before it begins."""
+    document = {
+        "MaxConcurrentTransforms": settings.workers * (_TASKS if predictor.mode == "async" else predictor.max_batch),
+        "BatchStrategy": "MULTI_RECORD",
+        "MaxPayloadInMB": settings.max_body // MEBIBYTE,
+    }
+    return Answer(json.dumps(document).encode(), JSON)
 
 
 def _defect() -> ModelFailure:
-    return ModelFailure("The model server failed.", kind="InternalError")
+    return ModelFailure("The model server failed.", kind=_INTERNAL)
+
+
+def _class_of(error: HeadgateError) -> Counter:
+    """Under which class an error is counted."""
+    if isinstance(error, Overloaded):
+        return Counter.SHED
+    if error.http_status == 413:
+        return Counter.TOO_LARGE
+    if error.http_status < 500 or error.http_status == 501:
+        return Counter.BAD_REQUEST
+    return {TIMED_OUT: Counter.TIMEOUT, _INTERNAL: Counter.INTERNAL}.get(kind_of(error), Counter.MODEL_FAILURE)
+
+
+def _echo(headers: Headers) -> bytes:
+    """The lines that repeat the ids of a request."""
+    return b"".join([b"%b: %b\r\n" % (name, headers[name]) for name in (_INFERENCE_ID, _REQUEST_ID) if name in headers])
+
+
+def _path_of(target: bytes) -> bytes:
+    """The path in a request's target: without scheme, host, query and percent-encoding."""
+    if b"://" in target and not target.startswith(b"/"):
+        target = b"/" + target.partition(b"://")[2].partition(b"/")[2]
+    path = target.partition(b"?")[0].partition(b"#")[0]
+    return unquote_to_bytes(path) if b"%" in path else path
 
 
 def _text(value: bytes) -> str:

@@ -9,9 +9,14 @@
     HEADGATE_ENDPOINT, HEADGATE_VARIANT   where this server stands; the variant is stamped on answers
     HEADGATE_THREADS                      1, threads for one ONNX request
     HEADGATE_DRAIN_SECONDS                30, for what is in flight at SIGTERM
+    SAGEMAKER_CONTAINER_LOG_LEVEL         20: 10 debug, 20 info, 30 warning, 40 error, 50 critical, or the name
     HEADGATE_QUEUE                        256 requests may be under way or wait for the model; more get 503
+    SAGEMAKER_MODEL_SERVER_WORKERS        1, processes behind one address, or auto: one for each usable CPU
     SAGEMAKER_MODEL_SERVER_TIMEOUT        60 seconds for the model to answer
     HEADGATE_TRANSPORT                    native, or asgi: the same over uvicorn
+    HEADGATE_HEAD_SECONDS                 10, for the head of a request to arrive
+    HEADGATE_BODY_SECONDS                 20 without progress of a body; a body may take ten times that in all
+    HEADGATE_MAX_CONNECTIONS              4096, less where fewer files may be open; more callers get 503
     HEADGATE_CAPTURE                      a folder or s3://bucket/prefix for requests and answers; none: off
     HEADGATE_CAPTURE_SAMPLING             100, percent of the requests
     HEADGATE_CAPTURE_MODE                 InputAndOutput, Input or Output
@@ -20,9 +25,11 @@
     HEADGATE_CAPTURE_REDACT               features whose values are not kept, separated by commas
     HEADGATE_CAPTURE_SPOOL                the folder for what waits to be sent to S3; one in the temporary folder
 
+SAGEMAKER_BATCH changes nothing: batch transform sends the same requests, after GET /execution-parameters.
 An empty value is the same as none.
 """
 
+import os
 import re
 import tempfile
 from collections.abc import Mapping
@@ -82,9 +89,14 @@ class Settings:
     default_accept: str = JSON
     threads: int = 1
     drain_seconds: int = 30
+    log_level: int = 20
     queue: int = 256
     timeout: int = 60
     transport: str = "native"
+    head_seconds: int = 10
+    body_seconds: int = 20
+    max_connections: int = 4_096
+    workers: int = 1
     capture: CaptureSettings = CaptureSettings()
 
     @classmethod
@@ -103,9 +115,14 @@ class Settings:
             ),
             threads=reader.number("HEADGATE_THREADS", 1, 1, 256),
             drain_seconds=reader.number("HEADGATE_DRAIN_SECONDS", 30, 0, 3600),
+            log_level=reader.level(),
             queue=reader.number("HEADGATE_QUEUE", 256, 1, 100_000),
             timeout=reader.number("SAGEMAKER_MODEL_SERVER_TIMEOUT", 60, 1, 3600),
             transport=reader.matching("HEADGATE_TRANSPORT", "native", "native|asgi", "native or asgi"),
+            head_seconds=reader.number("HEADGATE_HEAD_SECONDS", 10, 1, 3600),
+            body_seconds=reader.number("HEADGATE_BODY_SECONDS", 20, 1, 3600),
+            max_connections=reader.number("HEADGATE_MAX_CONNECTIONS", 4_096, 1, 1_000_000),
+            workers=reader.workers(),
             capture=reader.capture(),
         )
         if reader.problems:
@@ -118,6 +135,8 @@ _ADDRESS = r"[0-9]{1,3}(\.[0-9]{1,3}){3}|\[[0-9A-Fa-f:.]+\]"
 _MAX_SOCKET_PATH = 107
 _DESTINATION = r"/[^\x00]*|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\x00]*)?"
 _PERCENT = r"100(\.0{1,9})?|[0-9]{1,2}(\.[0-9]{1,9})?"
+_LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "WARN": 30, "ERROR": 40, "CRITICAL": 50}
+_LEVEL = rf"(?i:{'|'.join(_LEVELS)}|[1-5]0)"
 _MODES = "Input, Output or InputAndOutput"
 
 
@@ -144,6 +163,11 @@ class _Reader:
         self._refuse(name, f"a whole number from {low} to {high}", value)
         return default
 
+    def level(self) -> int:
+        value = self.matching("SAGEMAKER_CONTAINER_LOG_LEVEL", "20", _LEVEL, "10 to 50 in tens, or debug to critical")
+        value = value.upper()
+        return int(value) if value.isdecimal() else _LEVELS.get(value, 20)
+
     def capture(self) -> CaptureSettings:
         default = CaptureSettings()
         to = self.matching("HEADGATE_CAPTURE", "", _DESTINATION, "a folder from / on, or s3://bucket/prefix")
@@ -162,6 +186,10 @@ class _Reader:
     def names(self, name: str) -> tuple[str, ...]:
         """A list separated by commas."""
         return tuple(item.strip() for item in self.text(name, "").split(",") if item.strip())
+
+    def workers(self) -> int:
+        name = "SAGEMAKER_MODEL_SERVER_WORKERS"
+        return len(os.sched_getaffinity(0)) if self.text(name, "1") == "auto" else self.number(name, 1, 1, 256)
 
     def bind(self) -> UnixBind | TcpBind:
         value = self.text("HEADGATE_BIND", "127.0.0.1")

@@ -122,9 +122,7 @@ def _check_fit(document: TextDocument, schema: InputSchema, name: str) -> None:
         raise InvalidInput(f"{name} takes one text; schema.json has other features.", hint="Package the model again.")
     scores, labels = len(document.intercepts), len(schema.labels)
     if scores != (1 if labels in (0, 2) else labels) and (labels, scores) != (2, 2):
-        raise InvalidInput(
-            f"{name} has {scores} scores, schema.json {labels} labels.", hint="Package the model again."
-        )
+        raise InvalidInput(f"{name} has {scores} scores, schema.json {labels} labels.", hint="Package the model again.")
     if any(len(weights) != 1 + scores for weights in document.terms.values()):
         raise InvalidInput(f"{name} has terms without all their weights.", hint="Package the model again.")
 

@@ -1,167 +1,243 @@
 """HTTP/1.1 on httptools' parser and uvloop's transports, with nothing between them and the service.
 
-One object a connection. The parser's callbacks gather a request; when its last byte is there, the service is called and
-answers, in most cases before the call returns: head and body leave in one write. Requests that come while one is being
-answered (pipelining) wait in the connection, and nothing more is read from it.
+One object a connection (its receiving half is `Intake`). A request is handed to the service with its last byte, and in
+most cases is answered before that call returns. Head and body leave in one write, and so do the answers to all requests
+of one slice: uvloop makes a system call, and the kernel a packet, of each write.
 
-A body beyond the limit is read on without being kept, so that the caller sees the 413 instead of a broken connection; a
-caller that waits for `100 Continue`, or announces more than is worth reading, is told at once.
-
-Nothing here sets a timer for a request: the server looks at all its connections once a second (`Connection.overdue`).
+Requests that come while one is being answered, or while the client does not read, wait here, and nothing more is read.
+What one read brought is parsed in slices, so that what waits is a slice of requests at most.
 """
 
 import asyncio
-import socket
 import time
 from collections import deque
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import cast
 
-import httptools
-
-from headgate.serving.answers import HeadTooLarge
+from headgate.errors import HeadgateError
+from headgate.serving.answers import Overloaded
 from headgate.serving.codecs import Answer
 from headgate.serving.predictor import Headers
-from headgate.serving.service import DISCARDED_BODY, Extra, Service, not_http
+from headgate.serving.service import Service
+from headgate.serving.transport.crowd import Crowd
+from headgate.serving.transport.intake import BODY, DEAF, IDLE, Intake, Late
 
-MAX_HEAD = 65_536
-
-_LAST_CALL = 0.1
-"""Seconds for which connections that wait in the backlog are still taken in after SIGTERM."""
-
-_HEADS: dict[tuple[int, str], bytes] = {}
-"""The part of an answer's head that is the same for all of its status and type."""
-
+_SLICE = 16_384
 _MAX_HEADS = 256
+_HEADS: dict[tuple[int, str], bytes] = {}
+"""What answers of one status and type begin with."""
+
+_Request = tuple[bytes, bytes, Headers, bytes, int, bool]
 
 
-class Connection(asyncio.Protocol):
+def factory(service: Service, crowd: Crowd) -> Callable[[], asyncio.Protocol]:
+    """What makes the connections of a server."""
+    return lambda: Connection(service, crowd)
+
+
+class Connection(Intake, asyncio.Protocol):
     """One client's connection."""
 
-    def __init__(self, service: Service, connections: "set[Connection]") -> None:
-        self._service = service
-        self._connections = connections
-        self._parser = httptools.HttpRequestParser(self)
+    def __init__(self, service: Service, crowd: Crowd) -> None:
+        Intake.__init__(self, service, crowd)
         self._transport: asyncio.Transport
-        self._waiting: deque[tuple[bytes, bytes, Headers, bytes, int, bool]] = deque()
+        self._body: bytes | bytearray = b""
+        self._waiting: deque[_Request | HeadgateError] = deque()
+        self._unfed = b""
         self._busy = False
-        self._url = b""
-        self._headers: dict[bytes, bytes] = {}
-        self._chunks: list[bytes] = []
-        self._size = 0
-        self._head_size = 0
-        self._in_head = True
+        self._blocked = False
+        self._going_on = False
+        self._feeding = False
+        self._unsent = b""
+        self._closed = False
         self._keep_alive = True
-        self._close = False
+        self._head_only = False
+        self._half_closed = False
+        self._asked_for = -1
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has come."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are none by type
-        self._connections.add(self)
+        crowd = self.crowd
+        full, overfull = crowd.full, crowd.overfull
+        crowd.connections.add(self)
+        if overfull:
+            self._transport.abort()
+        elif full:
+            self.refuse(Overloaded("There are too many connections.", hint="Try again in a second."))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 asyncio's signature
         """The client has gone; what is being predicted for it is answered to nobody."""
-        self._connections.discard(self)
-        self._close = True
+        self.crowd.connections.discard(self)
+        self._closed = True
+        self.stage = DEAF
         self._waiting.clear()
+        self._unfed = b""
+
+    def eof_received(self) -> bool:
+        """The client sends no more; whether it still waits for an answer."""
+        self.stage = DEAF
+        self._half_closed = True
+        return not self._closed and (self._busy or bool(self._waiting))
+
+    def pause_writing(self) -> None:
+        """The client does not read its answers."""
+        self._blocked = True
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        self._blocked = False
+        self._go_on()
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser."""
-        if self._in_head:
-            self._head_size += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError:
-            self._service.refuse(not_http(), self._reply_last)
-            return
-        if self._in_head and self._head_size > MAX_HEAD:
-            self._service.refuse(
-                HeadTooLarge(f"The request's head is larger than {MAX_HEAD:,} bytes."), self._reply_last
-            )
+        """Feed the parser, slice by slice."""
+        if len(data) <= _SLICE and not self._unfed:
+            self._feed(data)
+        elif self.stage != DEAF:
+            self._unfed += data
+            self._go_on()
 
-    # the parser's callbacks
-
-    def on_url(self, url: bytes) -> None:
-        """A piece of the request's target."""
-        self._url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
-        self._headers[name.lower()] = value
-
-    def on_headers_complete(self) -> None:
-        """The head is complete."""
-        self._in_head = False
-        if b"expect" in self._headers or b"content-length" in self._headers:
-            error = self._service.check_head(self._headers)
-            if error:
-                self._service.refuse(error, self._reply_last)
-            elif self._headers.get(b"expect", b"").lower() == b"100-continue":
-                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    def _feed(self, data: bytes) -> None:
+        self._feeding = True
+        Intake.data_received(self, data)
+        self._feeding = False
+        if self._unsent:
+            self._transport.write(self._unsent)
+            self._unsent = b""
+        if self._closed:
+            self._close()
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
-        self._size += len(body)
-        if self._size <= self._service.max_body:
-            self._chunks.append(body)
-        elif self._size > DISCARDED_BODY:
-            self._service.refuse(self._service.too_large(), self._reply_last)
-        else:
-            self._chunks.clear()
+        if not self.size:
+            self._body = body
+        elif self.size <= self.service.max_body:
+            if isinstance(self._body, bytes):
+                self._body = bytearray(self._body)
+            self._body += body
+        self.count_body(len(body))
+
+    def ask_for_body(self) -> None:
+        """A client that waits for it is told to go on. One that has sent other requests before is not: it would take
+        this for their answer.
+        """
+        if (self.head or self.fields).get(b"expect") and not self._busy and self._asked_for != self.requests:
+            self._asked_for = self.requests
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_message_complete(self) -> None:
         """The last byte is here."""
+        if self.stage != BODY or self._closed:
+            return  # an offer to upgrade: the request comes again
         received = time.perf_counter_ns()
-        chunks = self._chunks
-        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        request = self._parser.get_method(), self._url, self._headers, body, received, self._parser.should_keep_alive()
-        too_large = self._size > self._service.max_body
-        self._url, self._headers, self._chunks = b"", {}, []
-        self._size = self._head_size = 0
-        self._in_head = True
-        if too_large:
-            self._service.refuse(self._service.too_large(), self._reply_last)
-        elif self._busy:
+        headers, body = self.head or self.fields, self._body
+        request = self.parser.get_method(), self.target, headers, bytes(body), received, self.persistent
+        self.stage = IDLE
+        self.requests += 1
+        self.target, self.fields, self.head, self.size, self._body = b"", {}, None, 0, b""
+        if self._busy or self._blocked:
             self._waiting.append(request)
             self._transport.pause_reading()
         else:
-            self._begin(request)
+            self._begin(*request)
 
-    def _begin(self, request: tuple[bytes, bytes, Headers, bytes, int, bool]) -> None:
-        method, url, headers, body, received, self._keep_alive = request
+    def refuse(self, error: HeadgateError) -> None:
+        """Answer with an error once what is in flight is answered, and hear nothing more."""
+        self.stage = DEAF
+        self._unfed = b""
+        if self._busy or self._waiting:
+            self._waiting.append(error)
+        else:
+            self._refuse_now(error)
+
+    def _refuse_now(self, error: HeadgateError) -> None:
+        self._keep_alive = self._head_only = False
+        self.service.refuse(error, self.reply)
+
+    def _begin(  # noqa: PLR0917 a request is what it is; a call with names costs more
+        self, method: bytes, target: bytes, headers: Headers, body: bytes, received: int, keep_alive: bool
+    ) -> None:
         self._busy = True
-        self._service.handle(method, url, headers, body, received, self.reply)
+        self._keep_alive = keep_alive
+        self._head_only = method == b"HEAD"
+        self.service.handle(method, target, headers, body, received, self.reply)
 
-    def reply(self, status: int, answer: Answer, extra: Extra) -> None:
+    def reply(self, status: int, answer: Answer, lines: bytes) -> None:
         """Write an answer; go on with what waits."""
         self._busy = False
-        if self._close:
+        if self._closed:
             return
         head = _HEADS.get((status, answer.content_type)) or _head_of(status, answer.content_type)
-        lines = b"".join([b"%b: %b\r\n" % pair for pair in extra])
         body = answer.body
-        self._transport.write(b"%b%d\r\n%b\r\n%b" % (head, len(body), lines, body))
-        if not self._keep_alive:
+        last = not self._keep_alive or ((self.crowd.draining or self._half_closed) and not self._waiting)
+        if last:
+            lines += b"connection: close\r\n"
+        written = b"%b%d\r\n%b\r\n%b" % (head, len(body), lines, b"" if self._head_only else body)
+        if self._feeding:
+            self._unsent += written
+        else:
+            self._transport.write(written)
+        if last:
             self._end()
-        elif self._waiting:
-            self._begin(self._waiting.popleft())
-            if not self._waiting:
-                self._transport.resume_reading()
+        elif self._waiting or self._unfed:
+            self._go_on()
 
-    def _reply_last(self, status: int, answer: Answer, extra: Extra) -> None:
-        """Write an answer after which nothing on this connection makes sense any more."""
-        self._keep_alive = False
-        self.reply(status, answer, [*extra, (b"connection", b"close")])
+    def _go_on(self) -> None:
+        """Answer what waits and parse what was read, as far as the model and the client keep up."""
+        if self._going_on:
+            return
+        self._going_on = True
+        while not (self._busy or self._blocked or self._closed):
+            if self._waiting:
+                waiting = self._waiting.popleft()
+                if isinstance(waiting, HeadgateError):
+                    self._refuse_now(waiting)
+                else:
+                    self._begin(*waiting)
+            elif self._unfed and self.stage != DEAF:
+                piece, self._unfed = self._unfed[:_SLICE], self._unfed[_SLICE:]
+                self._feed(piece)
+            else:
+                self._transport.resume_reading()
+                break
+        else:
+            if self._unfed and not self._closed:
+                self._transport.pause_reading()
+        self._going_on = False
+
+    def _end(self) -> None:
+        """Close once what is written is sent."""
+        self._closed = True
+        self._waiting.clear()
+        self._unfed = b""
+        if not self._feeding:
+            self._close()
+
+    def _close(self) -> None:
+        if self.stage == DEAF and not self._half_closed:
+            self._transport.resume_reading()  # it may still be sending: see `Intake` for how long
+            self._transport.write_eof()
+        else:
+            self.stage = DEAF
+            self._transport.close()
+
+    def keep_pace(self, now: float) -> None:
+        """Do what is due if this connection takes too long."""
+        excused = self._busy or bool(self._waiting)
+        match self.late(now, excused=excused, blocked=self._blocked):
+            case Late.REFUSE:
+                self.refuse(self.too_slow())
+            case Late.CLOSE:
+                self._end()
+            case Late.ABORT:
+                self._transport.abort()
 
     def drain(self) -> None:
         """Close as soon as nothing is in flight."""
-        self._keep_alive = False
-        if not self._busy and self._in_head and not self._head_size:
+        if self.stage == IDLE and not self._busy and not self._waiting:
             self._end()
-
-    def _end(self) -> None:
-        self._close = True
-        self._transport.close()
 
 
 def _head_of(status: int, content_type: str) -> bytes:
@@ -171,20 +247,3 @@ def _head_of(status: int, content_type: str) -> bytes:
     if len(_HEADS) < _MAX_HEADS:
         _HEADS[status, content_type] = head
     return head
-
-
-async def serve(service: Service, listener: socket.socket, stop: asyncio.Event, *, drain_seconds: float) -> bool:
-    """Serve until `stop`, then drain; whether everything in flight was answered."""
-    loop = asyncio.get_running_loop()
-    connections: set[Connection] = set()
-    server = await loop.create_server(lambda: Connection(service, connections), sock=listener)
-    await stop.wait()
-    service.draining = True
-    await asyncio.sleep(_LAST_CALL)
-    server.close()
-    for connection in list(connections):
-        connection.drain()
-    deadline = loop.time() + drain_seconds
-    while connections and loop.time() < deadline:
-        await asyncio.sleep(0.01)
-    return not connections
