@@ -79,6 +79,7 @@ class Bench:
         foreign = ("PYTHONPATH", "HEADGATE_", "SAGEMAKER_") if server.kind == "peer" else ("HEADGATE_", "SAGEMAKER_")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         environment |= {"MODEL": str(self.model.booster), "FEATURES": ",".join(FEATURES)}
+        environment["PATH"] = f"{words['bin']}:{environment['PATH']}"
         return Place(words, environment, cores()[0])
 
     def _sample(self, server: Server) -> Iterator[tuple[str, float]]:

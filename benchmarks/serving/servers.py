@@ -66,8 +66,8 @@ def ours(name: str, title: str, **settings: str) -> Server:
 
 
 def gunicorn(name: str, title: str) -> Server:
-    """A Flask application under gunicorn: one worker, which keeps connections and answers one request at a time."""
-    command = "{bin}/gunicorn --chdir {peers} -k gthread -w 1 --threads 1 --keep-alive 60 -b 127.0.0.1:{port}"
+    """A Flask application under gunicorn: one worker, which keeps connections, and four threads."""
+    command = "{bin}/gunicorn --chdir {peers} -k gthread -w 1 --threads 4 --keep-alive 60 -b 127.0.0.1:{port}"
     return Server(
         name,
         title,

@@ -45,6 +45,6 @@ class Predictor(ls.LitAPI):
 
 if __name__ == "__main__":
     port, batch = map(int, sys.argv[1:])
-    api = Predictor(max_batch_size=batch, batch_timeout=0.001, api_path="/invocations")
+    api = Predictor(max_batch_size=batch, batch_timeout=0.005, api_path="/invocations")
     server = ls.LitServer(api, accelerator="cpu", devices=1, workers_per_device=1, timeout=30)
     server.run(host="127.0.0.1", port=port, num_api_servers=1, log_level="warning", generate_client_file=False)
