@@ -54,7 +54,7 @@ class Late(enum.Enum):
     REFUSE = enum.auto()
 
 
-class _Stop(Exception):
+class Stop(Exception):
     """Ends the parser's work after a refusal."""
 
 
@@ -100,19 +100,9 @@ class Intake:
         self._measure = self.stage == HEAD or len(data) > MAX_HEAD
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            if self.stage == HEAD:
-                self._feed_without_upgrade(data[upgrade.args[0] :])
-            elif self.stage != DEAF:
-                self.refuse(not_http())
-        except httptools.HttpParserCallbackError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as reason:
             if self.stage != DEAF:
-                self.refuse(self.service.defect(error.__context__))
-        except httptools.HttpParserError:
-            if self.stage == IDLE and not self.persistent:
-                self.stage = DEAF  # whatever follows the last request is not read
-            elif self.stage != DEAF:
-                self.refuse(not_http())
+                self._stopped(reason, data)
         if self.stage:
             self._look_at_part(0 if self.requests > complete else len(data))
 
@@ -150,12 +140,12 @@ class Intake:
             error = self._fault_in_head()
             if error:
                 self.refuse(error)
-                raise _Stop
+                raise Stop
             if self.parser.should_upgrade():
                 return
             if b"transfer-encoding" in fields:
                 self.head, self.fields = fields, {}
-        elif b"connection" in fields and self.parser.get_http_version() == "1.0":
+        if b"connection" in fields and self.parser.get_http_version() == "1.0":
             self.persistent = False
         self.stage = BODY
 
@@ -164,7 +154,7 @@ class Intake:
         self.size += length
         if self.size > self.service.most_discarded:
             self.refuse(self.service.too_large())
-            raise _Stop
+            raise Stop
 
     def late(self, now: float, *, excused: bool, blocked: bool) -> Late | None:
         """What is due to a connection that has not moved, asked once a second.
@@ -196,6 +186,17 @@ class Intake:
         """The error for a request that did not arrive in time."""
         return TooSlow("The request did not arrive in time.", hint="Send head and body without pauses.")
 
+    def _stopped(self, reason: Exception, data: bytes) -> None:
+        """The parser did not take all of the data, and it was not told to."""
+        if isinstance(reason, httptools.HttpParserUpgrade) and self.stage == HEAD:
+            self._feed_without_upgrade(data[reason.args[0] :])
+        elif isinstance(reason, httptools.HttpParserCallbackError):
+            self.refuse(self.service.defect(reason.__context__))
+        elif self.stage == IDLE and not self.persistent:
+            self.stage = DEAF  # whatever follows the last request is not read
+        else:
+            self.refuse(not_http())
+
     def _feed_without_upgrade(self, rest: bytes) -> None:
         lines = [b"%b: %b\r\n" % field for field in self.fields.items() if field[0] != b"upgrade"]
         method, version = self.parser.get_method(), self.parser.get_http_version().encode()
@@ -211,7 +212,7 @@ class Intake:
         self._repeated += 1
         if self._repeated > MAX_FIELDS:
             self.refuse(_too_many())
-            raise _Stop
+            raise Stop
 
     def _fault_in_head(self) -> HeadgateError | None:
         """What is wrong with a complete head."""
