@@ -217,15 +217,12 @@ class Intake:
     def _fault_in_head(self) -> HeadgateError | None:
         """What is wrong with a complete head."""
         fields, version = self.fields, self.parser.get_http_version()
-        repeated = self._repeated if self._repeated_for == self.requests else 0
+        try:
+            httptools.parse_url(self.target)
+        except httptools.HttpParserInvalidURLError:
+            return not_http()
         if version not in ("1.0", "1.1") or self.parser.get_method() == b"CONNECT":
             return not_http()
-        if len(self.target) > MAX_TARGET:
-            return TargetTooLong(f"The request's target is longer than {MAX_TARGET:,} bytes.")
-        if len(fields) + repeated > MAX_FIELDS:
-            return _too_many()
-        if len(self.target) + sum(len(name) + len(value) + 4 for name, value in fields.items()) > MAX_HEAD:
-            return _too_long()
         coding = fields.get(b"transfer-encoding")
         if coding is not None and version == "1.0":
             return not_http()
@@ -233,7 +230,19 @@ class Intake:
             return UnknownCoding("The transfer coding of the body is not known.", hint="Send it plain or chunked.")
         if fields.get(b"expect", b"100-continue").lower() != b"100-continue":
             return ExpectationFailed("The request expects what this server does not know.", hint="Leave Expect out.")
-        return self.service.check_announced(fields)
+        return self._excess_in_head() or self.service.check_announced(fields)
+
+    def _excess_in_head(self) -> HeadgateError | None:
+        """What there is too much of in a complete head."""
+        fields = self.fields
+        repeated = self._repeated if self._repeated_for == self.requests else 0
+        if len(self.target) > MAX_TARGET:
+            return TargetTooLong(f"The request's target is longer than {MAX_TARGET:,} bytes.")
+        if len(fields) + repeated > MAX_FIELDS:
+            return _too_many()
+        if len(self.target) + sum(len(name) + len(value) + 4 for name, value in fields.items()) > MAX_HEAD:
+            return _too_long()
+        return None
 
     def _look_at_part(self, length: int) -> None:
         """A read has ended within a request; `length` bytes of it belong to that request, as far as is known."""
