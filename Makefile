@@ -5,7 +5,7 @@ WORKERS ?= 2
 COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast proof check fmt bench docs pins clean
+.PHONY: help setup demo test test-fast proof images check fmt bench docs pins clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -35,6 +35,9 @@ test-fast: setup  ## what needs no server and little time (under a minute)
 proof: setup  ## soak, chaos and simulations, bounded
 	@$(BIN)/python -m pytest -m proof
 
+images: setup  ## build and run the container images, where buildah is installed; BASE=name@sha256:... is their base
+	@BASE=$(BASE) $(BIN)/python -m tools.images
+
 check: setup  ## format, lint, types, import contract, spelling
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -46,15 +49,17 @@ fmt: setup  ## format and mend what can be mended
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: setup  ## time the command line and the gateway, simulate rollouts; figures into benchmarks/results
+bench: setup  ## time the command line, the gateway and the model server, simulate rollouts; figures into benchmarks/results
 	@$(BIN)/python -m benchmarks.startup
 	@$(BIN)/python -m benchmarks.gateway
+	@$(BIN)/python -m benchmarks.serving --install
 	@$(BIN)/python -m benchmarks.rollouts
 
 docs: setup  ## write references and figures in docs/ again, from the code and the results
 	@$(BIN)/python -m headgate.spec.reference docs
 	@$(BIN)/python -m headgate.cli.reference docs
 	@$(BIN)/python -m benchmarks.rollouts --docs
+	@$(BIN)/python -m benchmarks.serving --docs
 
 pins:  ## compile requirements/ again; `make pins UV_FLAGS=--upgrade` takes what is new
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \

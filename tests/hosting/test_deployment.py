@@ -1,6 +1,7 @@
 """One version behind one endpoint: planned, carried out, undone by the engine, cut short and taken up again."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,7 @@ from headgate.core.endpoints import EndpointState
 from headgate.core.progress import silent
 from headgate.core.versions import ModelVersion
 from headgate.errors import NotFound, Refused, Unavailable
-from headgate.hosting.deployment import Deployment, Place, carry_out, owned_by, plan
+from headgate.hosting.deployment import Deployment, Place, carry_out, of, owned_by, plan
 from headgate.hosting.endpoints import Endpoints
 from headgate.hosting.registry import Registry
 from tests.hosting.conftest import Control
@@ -52,6 +53,15 @@ def test_the_first_deployment_creates_the_endpoint(control: Control) -> None:
     }  # fmt: skip
     tags = Endpoints(control.connection).tags(state.arn)
     assert tags == {"headgate:project": "iris", "headgate:environment": "production", "headgate:version": "1"}
+
+
+def test_a_place_tells_its_model_servers_more(control: Control) -> None:
+    version = approved(control, "aa")
+    place = replace(PLACE, variables={"HEADGATE_CAPTURE": "/somewhere", "HEADGATE_VARIANT": "stable too"})
+    plain, more = of(version, PLACE, "canary"), of(version, place, "canary")
+    assert more.container_environment == {**plain.container_environment, "HEADGATE_CAPTURE": "/somewhere"}
+    assert more.container_environment["HEADGATE_VARIANT"] == "canary"
+    assert more.config != plain.config
 
 
 def test_the_next_one_moves_it_and_records_the_config_before(control: Control) -> None:

@@ -21,6 +21,7 @@ def program(folder: Path, text: str) -> Path:
         "from hooks import model_fn, answer as predict_fn\n",
         "from hooks import *\n",
         MODEL + "predict_fn = print\n",
+        MODEL + "async def predict_fn(data, model): return data\n",
     ],
 )
 def test_hooks_may_be_written_in_many_ways(tmp_path: Path, text: str) -> None:
@@ -34,6 +35,7 @@ def test_hooks_may_be_written_in_many_ways(tmp_path: Path, text: str) -> None:
         ("a\0b", "it is not Python"),
         ("", r"does not define model_fn\(model_dir\)"),
         (MODEL, r"does not define predict_fn\(data, model\)"),
+        ("\nasync def model_fn(model_dir): return 1\n", "line 2: model_fn is async"),
     ],
 )
 def test_code_that_cannot_serve(tmp_path: Path, text: str, message: str) -> None:

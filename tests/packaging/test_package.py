@@ -19,8 +19,12 @@ from headgate.data.runs import MODEL_NAME, VALIDATION_NAME
 from headgate.data.validation import Validation
 from headgate.errors import InvalidInput, NotFound
 from headgate.packaging import package
+from headgate.serving.load import load
+from headgate.spec import load as load_project
 from headgate.training import train
 from tests.data.projects import BUNDLED, bundled, make
+from tests.packaging.test_estimator import digests
+from tests.system.engine import ROOT
 
 FEW = {"params": {"n_estimators": 20}}
 HOOKS = "def model_fn(model_dir):\n    return 1\n\n\ndef predict_fn(data, model):\n    return data\n"
@@ -58,32 +62,49 @@ def test_what_is_in_a_package(tmp_path: Path, name: str) -> None:
         assert np.abs(answers.reshape(-1) - held.y).mean() == pytest.approx(run.record.metrics["mae"], rel=1e-5)
 
 
-TWICE = """
+AGAIN = """
 import sys
 from pathlib import Path
 from headgate.packaging import package
 from headgate.spec import load
 from headgate.training import train
+from tests.packaging.test_estimator import digests
 project = load(Path(sys.argv[1]))
-print(package(train(project), project).digest)
+print(package(train(project), project).digest, *digests(project.store))
 """
 
 
 @pytest.mark.slow
 def test_equal_inputs_give_equal_bytes_in_any_process(tmp_path: Path) -> None:
-    digests = set()
-    for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo")):
-        folder = tmp_path / seed
-        bundled(folder, "wine", train=FEW, package={"code": "code"})
-        (folder / "code").mkdir()
-        (folder / "code" / "inference.py").write_text(HOOKS)
-        environment = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone}
-        done = subprocess.run(
-            [sys.executable, "-c", TWICE, str(folder)], env=environment, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-        digests.add(done.stdout.strip())
-    assert len(digests) == 1
+    for name in ("here", "there"):
+        bundled(tmp_path / name, "wine", train=FEW, package={"code": "code"})
+        (tmp_path / name / "code").mkdir()
+        (tmp_path / name / "code" / "inference.py").write_text(HOOKS)
+    environment = {**os.environ, "PYTHONHASHSEED": "1", "TZ": "Asia/Tokyo"}
+    command = [sys.executable, "-c", AGAIN, str(tmp_path / "there")]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    project = load_project(tmp_path / "here")
+    assert done.stdout.split() == [package(train(project), project).digest, *digests(project.store)]
+
+
+@pytest.mark.slow
+def test_a_large_model_is_packaged_for_large_batches_too(tmp_path: Path) -> None:
+    project = bundled(tmp_path, "diabetes", train={"params": {"n_estimators": 300}})
+    made = package(train(project), project)
+    assert made.digest == package(train(project), project).digest
+    assert [engine["engine"] for engine in made.record.engines] == ["onnx", "xgboost"]
+    assert all(engine["parity"]["difference"] <= engine["parity"]["tolerance"] for engine in made.record.engines)
+    content = tmp_path / "content"
+    assert extract(made.path, content) == ["headgate.json", "model.onnx", "model.ubj", "schema.json"]
+    predictor = load(content)
+    row = json.dumps([0.01] * 10)
+    answers = [
+        json.loads(predictor.predict(f"[{','.join([row] * count)}]".encode(), None, None).body)["predictions"]
+        for count in (100, 200)
+    ]
+    assert [len(answer) for answer in answers] == [100, 200]
+    assert answers[1][0]["value"] == pytest.approx(answers[0][0]["value"], rel=1e-5)
 
 
 @pytest.mark.slow

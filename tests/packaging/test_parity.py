@@ -12,7 +12,7 @@ from headgate.data.validation import Validation
 from headgate.errors import GateFailed
 from headgate.packaging.convert import to_onnx
 from headgate.packaging.parity import check_parity, compare, predict_onnx
-from headgate.packaging.probes import Probes, probe_rows, thresholds
+from headgate.packaging.probes import probe_rows, thresholds
 from headgate.training import train
 from tests.data.projects import BUNDLED, bundled
 
@@ -89,33 +89,33 @@ def test_every_way_of_converting_wrongly_is_found(tmp_path: Path, name: str) -> 
             check_parity(trained, damaged(model, damage), probes)
 
 
-def probes_of(rows: int) -> Probes:
-    return Probes(np.zeros((rows, 1), np.float32), ("a held-out row",) * rows)
+def kinds_of(rows: int) -> tuple[str, ...]:
+    return ("a held-out row",) * rows
 
 
 def test_probabilities_may_differ_a_little_and_labels_not_at_all() -> None:
     ours = np.array([[0.7, 0.3], [0.5, 0.5]], np.float32)
-    assert compare(ours, ours + np.float32(5e-5), probes_of(2), ("a", "b")).difference == pytest.approx(5e-5, rel=0.01)
+    assert compare(ours, ours + np.float32(5e-5), kinds_of(2), ("a", "b")).difference == pytest.approx(5e-5, rel=0.01)
     with pytest.raises(GateFailed, match=r"0 get another label, 1 differ .*trained a 0.700000, ONNX a 0.699800"):
-        compare(ours, ours - np.array([[2e-4, 0], [0, 0]], np.float32), probes_of(2), ("a", "b"))
+        compare(ours, ours - np.array([[2e-4, 0], [0, 0]], np.float32), kinds_of(2), ("a", "b"))
     close = np.array([[0.50002, 0.49998]], np.float32)
     with pytest.raises(GateFailed, match=r"1 get another label, 0 differ .*trained a .*, ONNX b "):
-        compare(close, close[:, ::-1], probes_of(1), ("a", "b"))
+        compare(close, close[:, ::-1], kinds_of(1), ("a", "b"))
 
 
 def test_a_tie_of_the_trained_model_may_fall_either_way() -> None:
     tie = np.array([[0.5, 0.5]], np.float32)
     other = np.array([[0.49999997, 0.50000003]], np.float32)
-    assert compare(tie, other, probes_of(1), ("a", "b")).ties == 1
+    assert compare(tie, other, kinds_of(1), ("a", "b")).ties == 1
 
 
 def test_values_are_held_against_the_largest() -> None:
     ours = np.array([1000, 1e-3], np.float32)
-    parity = compare(ours, ours + np.float32(0.009), probes_of(2), ())
+    parity = compare(ours, ours + np.float32(0.009), kinds_of(2), ())
     assert parity.tolerance == pytest.approx(0.01)
     assert parity.difference == pytest.approx(0.009, rel=0.01)
     with pytest.raises(GateFailed, match=r"trained 1000, ONNX 1000\.02"):
-        compare(ours, ours + np.array([0.02, 0], np.float32), probes_of(2), ())
+        compare(ours, ours + np.array([0.02, 0], np.float32), kinds_of(2), ())
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
@@ -123,4 +123,4 @@ def test_no_number_is_no_agreement(wrong: float) -> None:
     ours = np.array([1, 2], np.float32)
     for one, other in ((ours, np.array([1, wrong], np.float32)), (np.array([1, wrong], np.float32), ours)):
         with pytest.raises(GateFailed):
-            compare(one, other, probes_of(2), ())
+            compare(one, other, kinds_of(2), ())

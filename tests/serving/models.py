@@ -72,11 +72,11 @@ def write_code(folder: Path, source: str, *, schema: InputSchema | None = None, 
     return write_manifest(folder, "code") if manifest else folder
 
 
-def write_manifest(folder: Path, backend: Backend, *, project: str = "linear") -> Path:
+def write_manifest(folder: Path, backend: Backend, *, project: str = "linear", large_batch: int = 0) -> Path:
     """List what is in `folder` in its manifest; returns the folder."""
     members = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST_NAME)
     files = {p.relative_to(folder).as_posix(): sha256_file(p) for p in members}
-    (folder / MANIFEST_NAME).write_text(json.dumps(Manifest(project, backend, files).to_json()))
+    (folder / MANIFEST_NAME).write_text(json.dumps(Manifest(project, backend, files, large_batch).to_json()))
     return folder
 
 

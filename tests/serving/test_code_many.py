@@ -127,7 +127,14 @@ def test_a_request_that_makes_the_batch_fail_fails_alone(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("returned", "found"), [("rows[1:]", "1 predictions"), ("{'a': 1, 'b': 2}", "dict"), ("7", "int"), ("'ab'", "str")]
+    ("returned", "found"),
+    [
+        ("rows[1:]", "1 predictions"),
+        ("{'a': 1, 'b': 2}", "dict"),
+        ("7", "int"),
+        ("__import__('numpy').array(7)", "ndarray"),
+        ("'ab'", "str"),
+    ],
 )
 def test_a_wrong_number_of_predictions_is_nobodys_answer(tmp_path: Path, returned: str, found: str) -> None:
     predictor = package(tmp_path, f"def predict_fn(rows, model): return {returned}\n", SCHEMA)

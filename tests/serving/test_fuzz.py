@@ -24,7 +24,10 @@ MIXED = (Feature("x"), Feature("n", "integer", nullable=True), Feature("t", "str
 values = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["x", "y", "1", ""])
 documents = st.recursive(
     values,
-    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["x", "y", "instances"]) | st.text(), inner),
+    lambda inner: (
+        st.lists(inner)
+        | st.dictionaries(st.sampled_from(["x", "y", "instances", "columns", "data"]) | st.text(), inner)
+    ),
     max_leaves=25,
 )
 cells = st.sampled_from(["x", "y", "1", "-2.5", "", "nan", '"', "\x00", "1e400", " 3", "true"]) | st.text(max_size=4)
@@ -36,7 +39,10 @@ media = st.sampled_from(
         "application/json",
         "text/csv",
         "text/csv; header=present",
+        "application/jsonlines",
         "application/x-npy",
+        "application/x-parquet",
+        "*/*; probabilities=true",
         "text/csv; charset=utf-16",
     ]
 ) | st.text(max_size=40)

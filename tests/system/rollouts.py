@@ -88,15 +88,16 @@ class Scene:
 
     # ---- the project
 
-    def say(self, *, approve: bool = False, **canary: Any) -> None:
+    def say(self, *, approve: bool = False, capture: object = None, **canary: Any) -> None:
         """Write headgate.yaml with these keys of its canary phase: short bakes unless told otherwise."""
         terms = {"steps": ["10%", "50%"], "bake": "1s", "min_requests": 20, **canary}
         phases: list[object] = [{"approve": {}}] if approve else []
+        more = {} if capture is None else {"capture": capture}
         document = {
             "project": self.name,
             "task": "classification",
             "data": {"source": "sklearn:iris", "target": "species"},
-            "environments": {ENVIRONMENT: {"rollout": [*phases, {"canary": terms}]}},
+            "environments": {ENVIRONMENT: {"rollout": [*phases, {"canary": terms}], **more}},
         }
         (self.folder / "headgate.yaml").write_text(json.dumps(document))
 

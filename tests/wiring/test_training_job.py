@@ -59,7 +59,7 @@ def describe(base: Path, *, rows: str = "", hyperparameters: Mapping[str, str] |
 def start(base: Path) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "headgate.container", "train"],
-        env=os.environ | {"SAGEMAKER_BASE_DIR": str(base)},
+        env=os.environ | {"SAGEMAKER_BASE_DIR": str(base), "TMPDIR": str(base)},  # a stopped job leaves its files
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -19,6 +19,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "package": "Pack the newest run into a model.tar.gz.",
         "predict": "Ask the packaged model, without a server.",
         "doctor": "Run SageMaker's container contract against a package.",
+        "image": "Write what a container image is built from.",
     },
     "Version": {
         "register": "Register the package as a model version.",

@@ -1,5 +1,6 @@
 """`headgate doctor`."""
 
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,6 +60,7 @@ def command(
     from headgate.doctor import examine
 
     _check_installed(server)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does: the server must not outlive the doctor
     path, recorded = _find(call, package)
     with call.out.progress("doctor") as progress:
         report = examine(

@@ -1,5 +1,8 @@
 """`headgate package`."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
 from headgate.cli.command import Call, Command
@@ -30,6 +33,7 @@ def command(call: Call) -> None:
         "bytes": made.size,
         "run": run.id,
         "parity": dict(parity),
+        "engines": [dict(engine) for engine in made.record.engines],
     }
     rows = [
         ("rows compared", f"{parity['rows']:,}"),
@@ -42,5 +46,12 @@ def command(call: Call) -> None:
         f"package {made.digest} ({made.size:,} bytes) of run {run.id}",
         str(made.path),
         Table(("ONNX against the trained model", ""), rows),
+        Table(("engine", "1 row, us", "100 rows", "1,000 rows", ""), [_timed(e) for e in made.record.engines]),
         "Next: headgate predict, headgate register",
     )
+
+
+def _timed(engine: Mapping[str, Any]) -> tuple[str, ...]:
+    """How long an engine took that was tried, in requests of so many rows; or why it does not serve."""
+    times = tuple(f"{micros * int(size):,.0f}" for size, micros in engine["micros_per_row"].items())
+    return engine["engine"], *(times or ("", "", "")), f"refused: {engine['refused']}" if engine["refused"] else ""

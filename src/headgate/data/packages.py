@@ -9,7 +9,7 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,8 @@ class PackageRecord:
     commit: str | None
     parity: Mapping[str, Any]
     """How the portable model was compared with the trained one: a packaging.Parity as JSON."""
+    engines: Sequence[Mapping[str, Any]] = ()
+    """The engines that were tried for it, with parity and microseconds a row: packaging.Measured as JSON."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
     examine  ->  package, pins, pickles     the archive and what is in it
                  arguments                  how a container is started
                  readiness, invocations, connections     the running server, over HTTP
-                 ending                     SIGTERM, logs, what was written and unpickled
+                 drain, ending              SIGTERM, logs, what was written and unpickled
 
 A server is started as SageMaker starts a container: the argument `serve`, its environment, a port of its own; ours, or
 any command. Each area has a table of checks (words) over functions that look; `check` says what both are. `wire` speaks

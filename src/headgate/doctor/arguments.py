@@ -39,7 +39,7 @@ def look_at_unknown_argument(launch: Launch) -> Finding:
         start = begin(server, None, limits)
         code = server.exit_code
         if code:
-            return ok(f"refused with exit code {code}: {server.last_words()[:120]}")
+            return ok(f"refused with exit code {code}")
         if start.seconds is not None:
             return warning(f"{UNKNOWN!r} started the server too")
         return warning(

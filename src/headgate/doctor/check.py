@@ -68,9 +68,10 @@ class Result:
 
     @classmethod
     def of(cls, check: Check[Any], finding: Finding) -> "Result":
-        """Put the words of the check and the finding together."""
+        """Put the words of the check and the finding together. What a server said must not steer the terminal."""
         remedy = finding.remedy or check.remedy if finding.verdict in ("warning", "failed") else ""
-        return cls(check.name, finding.verdict, check.expected, check.source, finding.seen, remedy)
+        seen = "".join(letter if letter.isprintable() else "?" for letter in finding.seen)
+        return cls(check.name, finding.verdict, check.expected, check.source, seen, remedy)
 
     def to_json(self) -> dict[str, str]:
         """A JSON document."""

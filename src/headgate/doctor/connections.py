@@ -10,6 +10,8 @@ from headgate.doctor.wire import NoAnswer, request
 
 CONTINUE_SECONDS = 1.0
 """How long clients wait for `100 Continue` before they send the body all the same."""
+NOTICE_SECONDS = 0.3
+"""How long a server may take to notice that a caller has left."""
 
 
 def look_at_keep_alive(visit: Visit) -> Finding:
@@ -100,6 +102,8 @@ def look_at_leaving_callers(visit: Visit) -> Finding:
     for part in (b"POST ", invocation(b"{" * 1000)[:-500]):
         with visit.connect() as connection:
             connection.send(part)
+    if (code := visit.server.wait(NOTICE_SECONDS)) is not None:
+        return failed(f"the server ended with exit code {code}: {visit.server.last_words()}")
     reply = visit.get("/ping", visit.limits.ping)
     return ok("the next caller is answered") if reply.status == 200 else failed(f"/ping then got {reply}")
 

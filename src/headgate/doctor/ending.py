@@ -1,133 +1,17 @@
-"""SIGTERM, and what is left when it is over.
+"""How it ended, and what it left: the drain, the log, what was written and unpickled.
 
-SageMaker sends SIGTERM to process 1 of the container and SIGKILL 30 s later. One request is half sent at that moment,
-so that it is surely in flight; where the server works on more than one, a large one is being computed beside it.
-Process 1 has a peculiarity: a signal that it does not handle is not delivered at all. A process that dies *of* SIGTERM
-here would have gone on there, and been killed.
+Process 1 of a container has a peculiarity: a signal that it does not handle is not delivered at all. A process that
+dies *of* SIGTERM here would have gone on there, and been killed.
 """
 
 import signal
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from headgate.doctor.check import Check, Finding, failed, ok, skipped, warning
+from headgate.doctor.drain import Ending
 from headgate.doctor.pickles import REMEDY
-from headgate.doctor.readiness import LARGE
 from headgate.doctor.sample import MARK
 from headgate.doctor.server import Server
-from headgate.doctor.visit import Visit, invocation
-from headgate.doctor.wire import Connection, NoAnswer, request
-
-_SETTLE = 0.1
-"""Seconds for a server to take in what was sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """A server that was told to stop. `lost`: why requests in flight were not answered, as told to the callers.
-
-    `late`: what a caller got who came after SIGTERM. `exit_code` is None where it had to be killed; `left` are the
-    commands of the children that outlived it.
-    """
-
-    server: Server
-    limit: float
-    exit_code: int | None
-    seconds: float
-    in_flight: int
-    lost: Sequence[str]
-    late: str
-    left: Sequence[str]
-    changed: Sequence[str]
-
-
-def end(visit: Visit, before: dict[str, tuple[int, int]], *, together: bool) -> Ending:
-    """Stop the server with requests in flight; `together`: it works on more than one. `before`: the package's files."""
-    server, limit = visit.server, visit.limits.drain
-    callers: list[Connection] = []
-    lost: list[str] = []
-    data = visit.any_request
-    try:
-        half = visit.connect(limit)
-        half.send(data[:-1])
-        callers.append(half)
-        time.sleep(_SETTLE)
-        if together and visit.sample and visit.sample.row:
-            large = visit.connect(limit)
-            large.send(invocation(visit.sample.many(LARGE)))
-            callers.append(large)
-    except NoAnswer as error:
-        lost.append(str(error))
-    server.terminate()
-    began = time.perf_counter()
-    time.sleep(_SETTLE)
-    late = _come_late(visit)
-    if callers:
-        lost += _hear(visit, callers, data[-1:])
-    if isinstance(late, Connection):
-        late = _late_answer(late)
-    exit_code = server.wait(began + limit - time.perf_counter())
-    seconds = time.perf_counter() - began
-    left = _commands(server) if exit_code is not None else []
-    changed = sorted(name for name, stamp in stamps(server.site.model).items() ^ before.items())
-    return Ending(server, limit, exit_code, seconds, len(callers), lost, late, left, changed)
-
-
-def _hear(visit: Visit, callers: list[Connection], rest: bytes) -> list[str]:
-    lost = []
-    for number, caller in enumerate(callers):
-        with caller:
-            try:
-                if number == 0:
-                    caller.send(rest)
-                reply = caller.reply()
-                if not visit.answered(reply):
-                    lost.append(str(reply))
-            except NoAnswer as error:
-                lost.append(str(error))
-    return lost
-
-
-def _come_late(visit: Visit) -> Connection | str:
-    try:
-        late = visit.connect(visit.limits.drain)
-        late.send(request("GET", "/ping"))
-        return late
-    except NoAnswer as error:
-        return str(error)
-
-
-def _late_answer(late: Connection) -> str:
-    with late:
-        try:
-            return f"answered {late.reply('GET').status}"
-        except NoAnswer as error:
-            return str(error)
-
-
-def _commands(server: Server) -> list[str]:
-    deadline = time.perf_counter() + 1.0  # children of a process that has just gone may be on their way out
-    while (left := server.members()) and time.perf_counter() < deadline:
-        time.sleep(0.05)
-    return [f"{pid} {_command(pid)}" for pid in left]
-
-
-def _command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")[:100].strip()
-    except OSError:
-        return ""
-
-
-def stamps(folder: Path) -> dict[str, tuple[int, int]]:
-    """Name to size and time of change of everything in `folder`."""
-    found = {}
-    for path in folder.rglob("*"):
-        state = path.lstat()
-        found[path.relative_to(folder).as_posix()] = (0 if path.is_dir() else state.st_size, state.st_mtime_ns)
-    return found
 
 
 def look_at_drain(ending: Ending) -> Finding:
@@ -154,13 +38,14 @@ def look_at_exit(ending: Ending) -> Finding:
 
 def look_at_late_callers(ending: Ending) -> Finding:
     """Who came after SIGTERM."""
-    return warning(ending.late) if "reset" in ending.late or "within" in ending.late else ok(ending.late)
+    seen = f"who came after SIGTERM got: {ending.late}"
+    return warning(seen) if "reset" in ending.late or "within" in ending.late else ok(seen)
 
 
 def look_at_children(ending: Ending) -> Finding:
     """Who outlived it."""
-    if ending.exit_code is None:
-        return skipped("it did not end")
+    if ending.exit_code is None or not Path("/proc").is_dir():
+        return skipped("it did not end" if ending.exit_code is None else "this system does not tell")
     return failed(f"left behind: {'; '.join(ending.left[:3])}") if ending.left else ok("no process is left")
 
 

@@ -1,4 +1,4 @@
-"""The examination, in order: the package, the start, the running server, its end.
+"""The examination, in order: the package, the running server, its end, and a second start with a wrong argument.
 
 What cannot be looked at because something before it failed is skipped, and says so: a package that cannot be unpacked
 has no server, a server that died answers nothing.
@@ -15,7 +15,7 @@ from headgate.core.progress import Progress, silent
 from headgate.doctor import arguments, connections, ending, invocations, package, pickles, pins, readiness
 from headgate.doctor.arguments import Launch
 from headgate.doctor.check import Check, Finding, Report, Result, failed, ok, skipped
-from headgate.doctor.ending import Ending, end, stamps
+from headgate.doctor.drain import end, stamps
 from headgate.doctor.limits import Limits
 from headgate.doctor.package import Package, unpack
 from headgate.doctor.sample import Sample
@@ -65,8 +65,8 @@ class Examination:
         self._each(ON_PACKAGE, found)
         return found
 
-    def served(self, site: Site, command: Sequence[str], sample: Sample | None) -> None:
-        """Start the server, look at it and stop it."""
+    def served(self, site: Site, command: Sequence[str], sample: Sample | None) -> bool:
+        """Start the server, look at it and stop it; whether it came up."""
         with _read_only(site.model), running(site, command) as server:
             before = stamps(site.model)
             self._progress("cold-start", len(self._results) / self._count)
@@ -74,21 +74,24 @@ class Examination:
             if start.seconds is None:
                 self._note(readiness.CHECKS[0], _never_came_up(server, start, self._limits))
                 self._skip((*ON_RUNNING[1:], *ending.CHECKS), "the server did not come up")
-                return
+                return False
             visit = Visit(server, start, sample, self._limits)
             self._each(ON_RUNNING, visit, server)
             self._progress("drain", len(self._results) / self._count)
             together = any(r.name == "ping-alive" and r.verdict == "ok" for r in self._results)
-            ended: Ending = end(visit, before, together=together)
-            self._each(ending.CHECKS, ended)
+            self._each(ending.CHECKS, end(visit, before, together=together))
+            return True
 
-    def unserved(self, reason: str) -> None:
+    def unserved(self) -> None:
         """Say that no server was started."""
-        self._skip((*ON_RUNNING, *ending.CHECKS), reason)
+        self._skip((*ON_RUNNING, *ending.CHECKS, *arguments.CHECKS), "there is no package to serve")
 
-    def launch(self, launch: Launch) -> None:
-        """Look at the arguments."""
-        self._each(arguments.CHECKS, launch)
+    def arguments(self, launch: Launch | None) -> None:
+        """Look at the arguments; None where the server does not even come up with the right one."""
+        if launch:
+            self._each(arguments.CHECKS, launch)
+        else:
+            self._skip(arguments.CHECKS, "the server did not come up")
 
     def _each(self, checks: Sequence[Check[Subject]], subject: Subject, server: Server | None = None) -> None:
         for check in checks:
@@ -130,12 +133,13 @@ def examine(
         site = Site(root / "served")
         found = examination.package(path, site, foreign=bool(command), recorded=recorded or {})
         if found is None:
-            examination.unserved("there is no package to serve")
+            examination.unserved()
             return examination.report()
         if sample is None and (schema := found.schema):
             sample = Sample.of(schema)
-        examination.launch(Launch(tuple(command), root / "argument", site.model, limits))
-        examination.served(site, command, sample)
+        came_up = examination.served(site, command, sample)
+        launch = Launch(tuple(command), root / "argument", site.model, limits)
+        examination.arguments(launch if came_up else None)
         return examination.report()
     finally:
         shutil.rmtree(root, ignore_errors=True)

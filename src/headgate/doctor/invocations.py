@@ -13,6 +13,7 @@ from headgate.doctor.wire import Reply, ask, request
 
 UNKNOWN_TYPE = "application/x-headgate-doctor"
 NO_SAMPLE = skipped("no valid request is known: give one with --sample")
+_WORST_FIRST = ("failed", "warning", "ok")
 _HEADERS = {
     "x_amzn_sagemaker_custom_attributes": "trace=1",
     "x_amzn_sagemaker_inference_id": "headgate-doctor",
@@ -123,7 +124,8 @@ def look_at_bad_input(visit: Visit) -> Finding:
         row = visit.sample.row
         bodies["an unknown feature"] = json.dumps({**row, f"mark_{MARK}": 1}).encode()
         bodies["a missing feature"] = json.dumps(dict(list(row.items())[1:])).encode()
-        bodies["NaN"] = json.dumps(dict.fromkeys(row, float("nan"))).encode()
+        if not visit.sample.takes_nan:
+            bodies["NaN"] = json.dumps(dict.fromkeys(row, float("nan"))).encode()
     replies = {name: visit.invoke(body, JSON) for name, body in bodies.items()}
     worst = {name: reply for name, reply in replies.items() if reply.status >= 500}
     if worst:
@@ -142,10 +144,7 @@ def look_at_unknown_path(visit: Visit) -> Finding:
 def look_at_wrong_method(visit: Visit) -> Finding:
     """GET /invocations and DELETE /ping."""
     replies = [visit.get(INVOCATIONS), ask(visit.server.port, request("DELETE", "/ping"), visit.limits.silence)]
-    findings = [_refused(reply, 405) for reply in replies]
-    return next(
-        (f for f in findings if f.verdict == "failed"), next((f for f in findings if f.verdict != "ok"), findings[0])
-    )
+    return min((_refused(reply, 405) for reply in replies), key=lambda finding: _WORST_FIRST.index(finding.verdict))
 
 
 def _refused(reply: Reply, status: int) -> Finding:

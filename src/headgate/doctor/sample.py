@@ -16,16 +16,23 @@ JSON_LINES = "application/jsonlines"
 CSV = "text/csv"
 NPY = "application/x-npy"
 MARK = "7302415869"
+MANY = 50_000
+"""The most rows of a large request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One row. `others`: the same row in other content types; `row`: its values by name, where the schema is known."""
+    """One row. `others`: the same row in other content types; `row`: its values by name, where the schema is known.
+
+    `max_rows` of one request; `takes_nan`: whether NaN is a missing value rather than an error.
+    """
 
     body: bytes
     content_type: str
     others: Mapping[str, bytes] = field(default_factory=dict)
     row: Mapping[str, Any] | None = None
+    max_rows: int = 1
+    takes_nan: bool = False
 
     @classmethod
     def of(cls, schema: InputSchema) -> "Sample":
@@ -35,20 +42,20 @@ class Sample:
         others = {JSON_LINES: f"{text}\n".encode(), CSV: ",".join(map(_cell, row.values())).encode() + b"\n"}
         if all(isinstance(value, float | int) and not isinstance(value, bool) for value in row.values()):
             others[NPY] = _npy(list(row.values()))
-        return cls(text.encode(), JSON, others, row)
+        policy = schema.policy
+        return cls(text.encode(), JSON, others, row, min(policy.max_rows, MANY), policy.nan == "missing")
 
     def many(self, size: int) -> bytes:
         """As many rows as fit into `size` bytes, as a JSON list; without a schema the sample itself."""
         if self.row is None:
             return self.body
-        count = max(1, min((size - 2) // (len(self.body) + 1), 50_000))
+        count = max(1, min((size - 2) // (len(self.body) + 1), self.max_rows))
         return b"[" + b",".join([self.body] * count) + b"]"
 
 
 def _value(feature: Feature) -> Any:
-    categories = getattr(feature, "categories", ())
     if feature.kind == "string":
-        return categories[0] if categories else f"mark {MARK}"
+        return feature.categories[0] if feature.categories else f"mark {MARK}"
     return {"number": float(f"0.{MARK}"), "integer": 1, "boolean": True}[feature.kind]
 
 

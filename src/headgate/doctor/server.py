@@ -19,7 +19,7 @@ from headgate.doctor.wire import HOST
 from headgate.errors import UsageError
 
 SERVE = "serve"
-OWN = (sys.executable, "-m", "headgate.serving", SERVE)
+OWN = (sys.executable, "-m", "headgate.container", SERVE)
 INHERITED = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "VIRTUAL_ENV", "SYSTEMROOT")
 WITNESS = Path(__file__).with_name("witness")
 _LISTEN = "0A"
@@ -106,7 +106,9 @@ class Server:
 
     def close(self) -> None:
         """Kill whatever is left of it."""
-        for pid in [self._process.pid, *self.members()]:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        for pid in self.members():  # those that made groups of their own
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._process.wait()

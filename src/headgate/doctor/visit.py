@@ -66,7 +66,7 @@ def begin(server: Server, sample: Sample | None, limits: Limits) -> Start:
     before: list[int] = []
     while server.exit_code is None and (elapsed := time.perf_counter() - server.began) < limits.start:
         try:
-            status = ask(server.port, request("GET", "/ping"), min(limits.ping, limits.start - elapsed)).status
+            status = ask(server.port, request("GET", "/ping"), min(limits.silence, limits.start - elapsed)).status
         except NoAnswer:
             time.sleep(_PAUSE)
             continue

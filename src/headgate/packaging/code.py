@@ -45,7 +45,12 @@ def _check_program(path: Path, content: bytes) -> None:
     names: set[str] = set()
     for statement in body:
         match statement:
-            case ast.FunctionDef(name=name):
+            case ast.AsyncFunctionDef(name="model_fn", lineno=line):
+                raise InvalidInput(
+                    f"{path}, line {line}: model_fn is async.",
+                    hint="Make it a plain function; the other hooks may be async.",
+                )
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                 names.add(name)
             case ast.ImportFrom(names=aliases):
                 names.update(alias.asname or alias.name for alias in aliases)

@@ -8,22 +8,27 @@ With `package/code` the user's hooks serve (backend `code`) and the ONNX model l
 the parity that is recorded is the model's, not that of what the hooks make of it.
 """
 
-import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
-from headgate.core.digest import sha256
-from headgate.core.manifest import MANIFEST_NAME, ONNX_NAME, SCHEMA_NAME, Manifest
+from headgate.core.manifest import ONNX_NAME, UBJ_NAME
 from headgate.core.progress import Progress, silent
 from headgate.core.schema import Feature, InputSchema, Policy
-from headgate.data.packages import Package, PackageRecord, Packages
-from headgate.data.runs import VALIDATION_NAME, Record, Run
+from headgate.data.packages import Package, PackageRecord
+from headgate.data.runs import MODEL_NAME, VALIDATION_NAME, Record, Run
 from headgate.data.trained import Trained
 from headgate.data.validation import Validation
-from headgate.packaging.archive import make_archive
+from headgate.packaging.candidates import Candidate, Measured, measure
 from headgate.packaging.code import collect_code
 from headgate.packaging.convert import to_onnx
-from headgate.packaging.parity import check_parity
-from headgate.packaging.probes import probe_rows
+from headgate.packaging.keep import keep
+from headgate.packaging.large import large_batch
+from headgate.packaging.parity import Parity, check_parity, compare, served
+from headgate.packaging.probes import Probes, probe_rows
+from headgate.serving.backends.onnx import OnnxModel
+from headgate.serving.backends.xgboost import SizedModel
+from headgate.serving.rows import Model
 from headgate.spec import Project
 
 
@@ -40,13 +45,18 @@ def package(run: Run, project: Project, *, progress: Progress = silent, now: dat
     progress("converting", None)
     onnx = to_onnx(trained, len(run.record.features))
     progress("comparing", None)
-    parity = check_parity(trained, onnx, probe_rows(trained, held.X))
-    progress("writing", None)
+    probes = probe_rows(trained, held.X)
+    parity = check_parity(trained, onnx, probes)
     schema = _schema(run.record, project.spec.serving.policy())
-    members |= {ONNX_NAME: onnx, SCHEMA_NAME: _document(schema.to_json())}
-    digests = {name: sha256(content) for name, content in sorted(members.items())}
-    manifest = Manifest(project.name, "code" if code else "onnx", digests)
-    members[MANIFEST_NAME] = _document(manifest.to_json())
+    members[ONNX_NAME] = onnx
+    small = Candidate("onnx", "onnx", {ONNX_NAME: onnx}, lambda path: OnnxModel(path / ONNX_NAME, schema))
+    engines = [measure(small, lambda _: parity, probes.X.tolist())]
+    large = 0 if code else large_batch(trained)
+    if large:
+        own = {UBJ_NAME: run.read(MODEL_NAME)}
+        engines.append(_try_xgboost(trained, small, own, schema, probes))
+        members |= {} if engines[-1].refused else own
+    progress("writing", None)
     record = PackageRecord(
         project=project.name,
         task=run.record.task,
@@ -57,15 +67,39 @@ def package(run: Run, project: Project, *, progress: Progress = silent, now: dat
         held_out_sha256=run.record.held_out_sha256,
         commit=run.record.commit,
         parity=parity.to_json(),
+        engines=[engine.to_json() for engine in engines],
     )
-    return Packages(project.store).add(make_archive(members), record)
+    return keep(
+        project.store,
+        record,
+        "code" if code else "onnx",
+        schema,
+        members,
+        large_batch=large if UBJ_NAME in members else 0,
+    )
+
+
+def _try_xgboost(
+    trained: Trained,
+    small: Candidate,
+    own: Mapping[str, bytes],
+    schema: InputSchema,
+    probes: Probes,
+) -> Measured:
+    """XGBoost's library, called as the model server calls it for large batches, with the model in its `own` format."""
+
+    def open_large(folder: Path) -> Model:
+        return SizedModel(small.open(folder), folder / UBJ_NAME, schema, 1)
+
+    def parity(model: Model) -> Parity:
+        found = served(model, probes.X.tolist(), schema)
+        return compare(trained.predict(probes.X), found, probes.kinds, trained.labels, engine="XGBoost")
+
+    candidate = Candidate("xgboost", "onnx", {**small.members, **own}, open_large)
+    return measure(candidate, parity, probes.X.tolist())
 
 
 def _schema(record: Record, policy: Policy) -> InputSchema:
     """A value may be missing in a request exactly where it was in the rows that were learnt from."""
     features = tuple(Feature(name, nullable=name in record.features_with_missing) for name in record.features)
     return InputSchema(record.task, record.target, features, record.labels, policy)
-
-
-def _document(value: object) -> bytes:
-    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()

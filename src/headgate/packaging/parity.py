@@ -7,6 +7,7 @@ more than 0.00001 of the largest. The two sum the same float32 leaves in differe
 tie. What is not shown to agree is refused: a difference that is no number is larger than any tolerance.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,16 +15,18 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from headgate.core.schema import InputSchema
 from headgate.data.trained import Trained
 from headgate.errors import GateFailed
 from headgate.packaging.convert import INPUT_NAME
 from headgate.packaging.probes import Probes
+from headgate.serving.rows import Model
 
 PROBABILITY_TOLERANCE = 1e-4
 RELATIVE_TOLERANCE = 1e-5
 TIE = 1e-6
 
-Answers = npt.NDArray[np.float32]
+Answers = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ def check_parity(trained: Trained, onnx: bytes, probes: Probes) -> Parity:
             f"The ONNX model answers in the shape {list(theirs.shape)}, the trained one in {list(ours.shape)}.",
             hint="Nothing was packaged.",
         )
-    return compare(ours, theirs, probes, trained.labels)
+    return compare(ours, theirs, probes.kinds, trained.labels)
 
 
 def predict_onnx(onnx: bytes, X: npt.NDArray[np.float32], trained: Trained) -> Answers:
@@ -62,8 +65,26 @@ def predict_onnx(onnx: bytes, X: npt.NDArray[np.float32], trained: Trained) -> A
     return np.asarray(answer if trained.task == "classification" else answer.reshape(-1), np.float32)
 
 
-def compare(ours: Answers, theirs: Answers, probes: Probes, labels: tuple[str, ...]) -> Parity:
-    """`labels` empty: values [n]; else probabilities [n, classes]. Raises GateFailed where they differ too much."""
+def served(model: Model, values: Sequence[Sequence[Any]], schema: InputSchema) -> Answers:
+    """What a model server answers: values [n], probabilities [n, classes], or 1 for the label where there are none.
+
+    Raises ModelFailure.
+    """
+    predictions = model.run(values, probabilities=True)
+    if schema.task == "regression":
+        return np.array([prediction["value"] for prediction in predictions])
+    if "probabilities" in predictions[0]:
+        return np.array([list(prediction["probabilities"].values()) for prediction in predictions])
+    return np.array([[float(prediction["label"] == label) for label in schema.labels] for prediction in predictions])
+
+
+def compare(
+    ours: Answers, theirs: Answers, kinds: Sequence[str], labels: tuple[str, ...], *, engine: str = "ONNX"
+) -> Parity:
+    """`labels` empty: values [n]; else probabilities [n, classes]. `kinds` says of each row where it comes from.
+
+    Raises GateFailed where they differ too much.
+    """
     away = np.abs(ours.astype(np.float64) - theirs.astype(np.float64))
     away = np.where(np.isfinite(away), away, np.inf)
     per_row = away if away.ndim == 1 else away.max(axis=1)
@@ -84,10 +105,10 @@ def compare(ours: Answers, theirs: Answers, probes: Probes, labels: tuple[str, .
     worst = int(np.lexsort((per_row, changed))[-1])  # a changed label is worse than any difference of numbers
     counts = int(changed.sum()), int((per_row > tolerance).sum())
     raise GateFailed(
-        "The ONNX model does not answer like the trained one. "
+        f"The {engine} model does not answer like the trained one. "
         f"Of {len(ours):,} rows {counts[0]:,} get another label, {counts[1]:,} differ by more than {tolerance:.3g}. "
-        f"Worst is {probes.kinds[worst]} ({worst}): trained {_shown(ours[worst], labels)}, "
-        f"ONNX {_shown(theirs[worst], labels)}, difference {per_row[worst]:.3g}.",
+        f"Worst is {kinds[worst]} ({worst}): trained {_shown(ours[worst], labels)}, "
+        f"{engine} {_shown(theirs[worst], labels)}, difference {per_row[worst]:.3g}.",
         hint="Nothing was packaged. Other parameters, or another version of xgboost or onnxmltools, may convert.",
     )
 

@@ -27,7 +27,9 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # SystemExit would pass through user code
     configure_logging(sys.stderr)
     try:
-        return _run(arguments, Settings.from_environment(os.environ))
+        settings = Settings.from_environment(os.environ)
+        configure_logging(sys.stderr, settings.log_level)
+        return _run(arguments, settings)
     except HeadgateError as error:
         if error.__cause__:
             log_error("start failed", error.__cause__)

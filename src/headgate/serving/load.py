@@ -13,6 +13,7 @@ where the rows of waiting requests go to it together.
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -26,7 +27,10 @@ from headgate.serving.rows import Model, RowPredictor
 SLOW_SECONDS = 300e-6
 """A model that takes longer for one row does not belong on the event loop."""
 SLOW_BATCH = 64
-_WARM_UPS = 5
+LONG_SECONDS = 3e-3
+"""A text model that takes longer for the longest text that would be answered there does not either."""
+_LONG_TEXT = "What somebody wrote, at length. " * 512
+_TRIES = 5
 
 
 def load(model_dir: Path, *, threads: int = 1, program: str = "inference.py") -> Predictor:
@@ -56,7 +60,11 @@ def _load_text(model_dir: Path, schema: InputSchema | None, project: str) -> Row
     from headgate.serving.backends.text import TextModel
 
     assert schema is not None  # a manifest of this backend lists it
-    return RowPredictor(TextModel(model_dir / TEXT_NAME, schema), schema, backend="text", project=project)
+    model = TextModel(model_dir / TEXT_NAME, schema)
+    predictor = RowPredictor(model, schema, backend="text", project=project)
+    if not _is_fast(lambda: model.run([(_LONG_TEXT,)]), LONG_SECONDS):  # n-grams of characters, say
+        predictor.mode, predictor.max_batch = "thread", SLOW_BATCH
+    return predictor
 
 
 def _load_onnx(model_dir: Path, manifest: Manifest | None, schema: InputSchema | None, threads: int) -> RowPredictor:
@@ -75,12 +83,18 @@ def _load_onnx(model_dir: Path, manifest: Manifest | None, schema: InputSchema |
 
 def _choose_mode(predictor: RowPredictor) -> None:
     """Predict until it is warm. Raises InvalidInput where the model cannot."""
-    for _ in range(_WARM_UPS):  # the first are slow with any model
+    if not _is_fast(predictor.warm_up, SLOW_SECONDS):
+        predictor.mode, predictor.max_batch = "thread", SLOW_BATCH
+
+
+def _is_fast(work: Callable[[], object], seconds: float) -> bool:
+    """Whether one of some tries takes less. The first are slow with any model, and machines are busy."""
+    for _ in range(_TRIES):
         begun = time.perf_counter()
-        predictor.warm_up()
-        if time.perf_counter() - begun < SLOW_SECONDS:
-            return
-    predictor.mode, predictor.max_batch = "thread", SLOW_BATCH
+        work()
+        if time.perf_counter() - begun < seconds:
+            return True
+    return False
 
 
 def _read_manifest(model_dir: Path, program: str) -> Manifest | None:

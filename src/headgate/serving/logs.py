@@ -1,18 +1,26 @@
 """One JSON object a line on stderr: time, level, event, and what belongs to the event.
 
 The standard library's logging carries it, so that what the user's code logs comes out in the same form. Bodies of
-requests are never logged. On a full disk lines are lost, never answers: what a model prints must not make it fail.
+requests are never logged; `SAGEMAKER_CONTAINER_LOG_LEVEL` at debug adds a line for each request. On a full disk lines
+are lost, never answers: what a model prints must not make it fail.
 """
 
 import io
 import json
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
+from headgate.core import headers as names
+from headgate.serving.predictor import Headers
+from headgate.serving.trace import trace_of
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+REQUEST_ID = names.REQUEST_ID.encode()
 
 logger = logging.getLogger("headgate.serving")
 
@@ -51,12 +59,36 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-def configure_logging(stream: TextIO) -> None:
-    """Send everything of level info and above to `stream`, of uvicorn only errors."""
+def configure_logging(stream: TextIO, level: int = logging.INFO) -> None:
+    """Send everything of this level and above to `stream`, of uvicorn only errors."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
+
+
+def request_fields(headers: Headers) -> dict[str, str]:
+    """What ties a log line to a request: `request_id`, `trace_id` and `span_id`, as far as the caller sent them."""
+    fields = {}
+    if REQUEST_ID in headers:
+        fields["request_id"] = headers[REQUEST_ID].decode("latin-1")
+    trace = trace_of(headers)
+    if trace:
+        fields |= {"trace_id": trace.trace_id, "span_id": trace.span_id}
+    return fields
+
+
+AccessLog = Callable[[int, int, Headers], None]
+"""Writes a line for an invocation: its status, microseconds from its last byte to the answer, the request's headers."""
+
+
+def access_log() -> AccessLog | None:
+    """What is to be called for each invocation; None, so that nothing is, where the level is above debug."""
+    return _log_invocation if logger.isEnabledFor(logging.DEBUG) else None
+
+
+def _log_invocation(status: int, micros: int, headers: Headers) -> None:
+    logger.debug("invocation", extra={"fields": {"status": status, "micros": micros, **request_fields(headers)}})
 
 
 def log_info(event: str, **fields: object) -> None:

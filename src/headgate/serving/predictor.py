@@ -51,7 +51,7 @@ class Predictor(Protocol):
     def predict(
         self, body: bytes, content_type: str | None, accept: str | None, headers: Headers = NO_HEADERS
     ) -> Answer:
-        """Answer one request. Raises InvalidInput, PayloadTooLarge, UnsupportedMedia, ModelFailure."""
+        """Answer one request. Raises InvalidInput, PayloadTooLarge, UnsupportedMedia, NotAcceptable, ModelFailure."""
 
     def predict_many(self, calls: Sequence[Call]) -> list[Answer | HeadgateError]:
         """One result for each call; what `predict` raises is a result."""

@@ -146,12 +146,19 @@ class RowPredictor:
         start = 0
         for request in requests:
             stop = start + len(request.rows)
-            yield self._encode(request, predictions[start:stop])
+            yield self._encode_or_error(request, predictions[start:stop])
             start = stop
 
     def _encode(self, request: Request, predictions: Sequence[Prediction]) -> Answer:
-        echo = self._validator.by_name(request.rows) if self.schema.policy.echo else None
-        return encode_predictions(predictions, many=request.many, media=request.plan.media, request=echo)
+        media = request.plan.media
+        echo = self._validator.by_name(request.rows) if self.schema.policy.echo and media == JSON else None
+        return encode_predictions(predictions, many=request.many, media=media, request=echo)
+
+    def _encode_or_error(self, request: Request, predictions: Sequence[Prediction]) -> Answer | HeadgateError:
+        try:
+            return self._encode(request, predictions)
+        except HeadgateError as error:
+            return error
 
 
 def _any_value(feature: Feature) -> Value:

@@ -1,6 +1,6 @@
 """What the model server answers, whichever transport carries it.
 
-    GET  /ping, /metrics, /execution-parameters (and HEAD)
+    GET  /ping, /metrics, /execution-parameters, /openapi.json (and HEAD)
     POST /invocations
 
 A transport reads a request, calls `Service.handle` and is called back with the answer: at once where a small request
@@ -27,7 +27,7 @@ from headgate.serving.batching import Backlog, Coroutines, ModelThread, Outcome
 from headgate.serving.capture import Capture
 from headgate.serving.codecs import Answer
 from headgate.serving.failure import TIMED_OUT, ModelFailure
-from headgate.serving.logs import log_error
+from headgate.serving.logs import access_log, log_error, request_fields
 from headgate.serving.media import JSON
 from headgate.serving.metrics import CONTENT_TYPE, Counter, Gauge, Metrics
 from headgate.serving.predictor import NO_HEADERS, AsyncPredictor, Call, Headers, Predictor
@@ -72,11 +72,13 @@ class Service:
             self._stamp = b""
         self._metrics = metrics
         self._capture = capture
+        self._log = access_log()
         parameters = _execution_parameters(predictor, settings)
         self._views: dict[bytes, Callable[[], Answer]] = {
             b"/ping": self._ping,
             b"/metrics": lambda: Answer(metrics.render(), CONTENT_TYPE),
             b"/execution-parameters": lambda: parameters,
+            b"/openapi.json": lambda: _openapi(predictor),
         }
 
     def handle(  # noqa: PLR0917 a request is what it is; a call with names costs more
@@ -159,6 +161,8 @@ class Service:
         micros = (time.perf_counter_ns() - received) // 1000
         reply(200, answer, _MICROSECONDS % (lines, micros))
         self._metrics.request(200, micros, micros if model < 0 else model)
+        if self._log is not None:
+            self._log(200, micros, headers)
 
     def _fail(self, error: Exception, model: int, headers: Headers, received: int, reply: Reply) -> None:
         """Answer an invocation with an error; those of the server's side are logged."""
@@ -171,11 +175,14 @@ class Service:
                 request_id = secrets.token_hex(8).encode()
                 lines += b"%b: %b\r\n" % (_REQUEST_ID, request_id)
             cause = error.__cause__ if isinstance(error, HeadgateError) else error
-            log_error("request failed", cause, request_id=_text(request_id), type=kind_of(error), message=str(error))
+            fields = {**request_fields(headers), "request_id": _text(request_id), "type": kind_of(error)}
+            log_error("request failed", cause, **fields, message=str(error))
         micros = (time.perf_counter_ns() - received) // 1000
         reply(told.http_status, encode_error(told, _text(request_id)), _MICROSECONDS % (lines, micros))
         self._metrics.request(told.http_status, micros, model)
         self._metrics.add(_class_of(told))
+        if self._log is not None:
+            self._log(told.http_status, micros, headers)
 
     def keep_pace(self) -> None:
         """What is due once a second."""
@@ -220,6 +227,13 @@ def _execution_parameters(predictor: Predictor, settings: Settings) -> Answer:
         "MaxPayloadInMB": settings.max_body // MEBIBYTE,
     }
     return Answer(json.dumps(document).encode(), JSON)
+
+
+def _openapi(predictor: Predictor) -> Answer:
+    """The description of this server. Made when somebody asks: hardly anybody does, and starting must be quick."""
+    from headgate.serving.openapi import document
+
+    return Answer(json.dumps(document(predictor.schema, predictor.project)).encode(), JSON)
 
 
 def _defect() -> ModelFailure:

@@ -9,6 +9,7 @@
     HEADGATE_ENDPOINT, HEADGATE_VARIANT   where this server stands; the variant is stamped on answers
     HEADGATE_THREADS                      1, threads for one ONNX request
     HEADGATE_DRAIN_SECONDS                30, for what is in flight at SIGTERM
+    SAGEMAKER_CONTAINER_LOG_LEVEL         20: 10 debug, 20 info, 30 warning, 40 error, 50 critical, or the name
     HEADGATE_QUEUE                        256 requests may be under way or wait for the model; more get 503
     SAGEMAKER_MODEL_SERVER_WORKERS        1, processes behind one address, or auto: one for each usable CPU
     SAGEMAKER_MODEL_SERVER_TIMEOUT        60 seconds for the model to answer
@@ -88,6 +89,7 @@ class Settings:
     default_accept: str = JSON
     threads: int = 1
     drain_seconds: int = 30
+    log_level: int = 20
     queue: int = 256
     timeout: int = 60
     transport: str = "native"
@@ -113,6 +115,7 @@ class Settings:
             ),
             threads=reader.number("HEADGATE_THREADS", 1, 1, 256),
             drain_seconds=reader.number("HEADGATE_DRAIN_SECONDS", 30, 0, 3600),
+            log_level=reader.level(),
             queue=reader.number("HEADGATE_QUEUE", 256, 1, 100_000),
             timeout=reader.number("SAGEMAKER_MODEL_SERVER_TIMEOUT", 60, 1, 3600),
             transport=reader.matching("HEADGATE_TRANSPORT", "native", "native|asgi", "native or asgi"),
@@ -132,6 +135,8 @@ _ADDRESS = r"[0-9]{1,3}(\.[0-9]{1,3}){3}|\[[0-9A-Fa-f:.]+\]"
 _MAX_SOCKET_PATH = 107
 _DESTINATION = r"/[^\x00]*|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\x00]*)?"
 _PERCENT = r"100(\.0{1,9})?|[0-9]{1,2}(\.[0-9]{1,9})?"
+_LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "WARN": 30, "ERROR": 40, "CRITICAL": 50}
+_LEVEL = rf"(?i:{'|'.join(_LEVELS)}|[1-5]0)"
 _MODES = "Input, Output or InputAndOutput"
 
 
@@ -157,6 +162,11 @@ class _Reader:
             return int(value)
         self._refuse(name, f"a whole number from {low} to {high}", value)
         return default
+
+    def level(self) -> int:
+        value = self.matching("SAGEMAKER_CONTAINER_LOG_LEVEL", "20", _LEVEL, "10 to 50 in tens, or debug to critical")
+        value = value.upper()
+        return int(value) if value.isdecimal() else _LEVELS.get(value, 20)
 
     def capture(self) -> CaptureSettings:
         default = CaptureSettings()

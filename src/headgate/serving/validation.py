@@ -106,13 +106,15 @@ class Validator:
             raise InvalidInput(f"{where}: unknown feature {shown(unknown)}.", hint=hint)
         missing = [shown(name) for name in self._names if name not in given]
         if missing:
-            more = ", ..." if len(missing) > MOST_PROBLEMS else ""
-            listed = ", ".join(missing[:MOST_PROBLEMS])
-            raise InvalidInput(f"{where}: missing feature {listed}{more}.", hint=self._hint())
+            raise InvalidInput(f"{where}: missing feature {_listed(missing, MOST_PROBLEMS)}.", hint=self._hint())
 
     def _hint(self) -> str:
-        names = ", ".join(self._names[:20]) + (", ..." if len(self._names) > 20 else "")
-        return f"The features are: {names}."
+        return f"The features are: {_listed(self._names, 20)}."
+
+
+def _listed(names: Sequence[str], most: int) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def _every_problem(number: int, fields: Sequence[Field], values: Sequence[Any]) -> list[InvalidInput]:

@@ -112,12 +112,19 @@ def _is_number(value: Any) -> bool:
 
 
 def _number(value: Any) -> float | None:
-    # the comparison is false for NaN and exact for integers of any size
-    return float(value) if _is_number(value) and -FLOAT32_MAX <= value <= FLOAT32_MAX else None
+    if not _is_number(value):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return None
+    return number if -FLOAT32_MAX <= number <= FLOAT32_MAX else None  # NaN is not
 
 
 def _integer(value: Any) -> int | None:
-    return int(value) if _number(value) is not None and value == int(value) else None
+    # the comparison is false for NaN and exact for integers of any size
+    within = _is_number(value) and -FLOAT32_MAX <= value <= FLOAT32_MAX
+    return int(value) if within and value == int(value) else None
 
 
 def _boolean(value: Any) -> bool | None:

@@ -27,6 +27,15 @@ class Outcome:
     document: Any
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A function that was killed breaks its connection; all else is shown."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class RuntimeApi:
     """GET /2018-06-01/runtime/invocation/next and the three places where the function answers."""
 
@@ -34,8 +43,7 @@ class RuntimeApi:
         self._events: queue.Queue[tuple[str, bytes]] = queue.Queue()
         self._outcomes: queue.Queue[Outcome] = queue.Queue()
         self._ids = count(1)
-        self._server = ThreadingHTTPServer((host, 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server((host, 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 

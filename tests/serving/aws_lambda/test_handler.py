@@ -4,21 +4,24 @@ import asyncio
 import base64
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from headgate.core.schema import InputSchema
-from headgate.errors import HeadgateError, UsageError
+from headgate.errors import HeadgateError, InvalidInput, UsageError
 from headgate.serving.aws_lambda.cors import Cors
 from headgate.serving.aws_lambda.handler import Handler
 from headgate.serving.codecs import Answer
 from headgate.serving.load import load
 from headgate.serving.predictor import NO_HEADERS, Call, Headers, Mode
 from headgate.serving.settings import Settings
-from tests.serving.aws_lambda.front_doors import http, rest, url
+from tests.serving.aws_lambda.front_doors import ROW, http, rest, url
 from tests.serving.models import write_code, write_package
 
 
@@ -131,6 +134,28 @@ def test_a_wrong_event_is_refused(handler: Handler, event: Any, status: int, sai
     assert got == status
     assert said in document["error"]["message"]
     assert document["error"]["request_id"] == "abc"
+
+
+KEYS = ["version", "rawPath", "requestContext", "http", "method", "stage", "httpMethod", "path", "x", "y", "instances"]
+KEYS += ["headers", "multiValueHeaders", "body", "isBase64Encoded", "warmup", "source", "detail-type"]
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.sampled_from([ROW, "2.0"])
+ANYTHING = st.recursive(
+    PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner), max_leaves=10
+)
+CHANGED = st.builds(
+    lambda event, changes: event | changes,
+    st.sampled_from([rest(), http(), url()]),
+    st.dictionaries(st.sampled_from(KEYS), ANYTHING, min_size=1, max_size=3),
+)
+
+
+@settings(max_examples=50)
+@given(ANYTHING | CHANGED)
+def test_no_event_is_too_strange(handler: Handler, event: Any) -> None:
+    with suppress(InvalidInput):
+        answered = handler(event, Context())
+        assert json.dumps(answered)
+        assert answered.get("statusCode", 200) < 500
 
 
 def test_the_id_that_the_caller_sent_is_the_one_in_the_error(handler: Handler) -> None:

@@ -15,10 +15,13 @@ from typing import Any
 from headgate.serving.capture.capture import Capture, Destination
 from headgate.serving.capture.files import HourlyFiles
 from headgate.serving.capture.record import Encoder
+from headgate.serving.capture.sending import Sending
+from headgate.serving.capture.spool import FolderFiles
 from headgate.serving.codecs import Answer
 from headgate.serving.metrics import Metrics, map_memory
 from headgate.serving.settings import CaptureSettings
 
+PLACE = "iris/stable"
 BODY = b'{"x":1.5,"y":2.5}'
 ANSWER = Answer(b'{"prediction":{"value":74.2}}', "application/json")
 
@@ -54,6 +57,11 @@ def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
         time.sleep(0.01)
 
 
+def no_network(key: str, data: bytes) -> None:
+    """A store that never answers."""
+    raise OSError(f"{key}, {len(data)} bytes: no network")
+
+
 def flood(folder: Path) -> None:
     """Capture without end; each id goes to stdout when its answer could have been sent."""
     capture = start(folder)
@@ -63,6 +71,14 @@ def flood(folder: Path) -> None:
         if number % 50 == 0:
             sys.stdout.flush()
             time.sleep(0.005)
+
+
+def offline(folder: Path) -> None:
+    """Capture without end for a store that never answers."""
+    capture = start(Sending(FolderFiles(folder, PLACE), no_network, Metrics(map_memory()), file_seconds=0.1))
+    for number in itertools.count():
+        send(capture, number)
+        time.sleep(0.001)
 
 
 def full(folder: Path) -> None:
@@ -80,4 +96,4 @@ def full(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    {"flood": flood, "full": full}[sys.argv[2]](Path(sys.argv[1]))
+    {"flood": flood, "full": full, "offline": offline}[sys.argv[2]](Path(sys.argv[1]))

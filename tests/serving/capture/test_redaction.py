@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headgate.serving.capture.redaction import REDACTED, Redactor
 
@@ -24,6 +26,7 @@ def test_objects_by_name_at_any_depth() -> None:
         ([ROW, ROW], [hidden, hidden]),
         ({"instances": [ROW]}, {"instances": [hidden]}),
         ({"data": {"deep": [{"row": ROW}]}}, {"data": {"deep": [{"row": hidden}]}}),
+        ({"age": [ROW]}, {"age": [hidden]}),
         ({"age": [7, 8], "name": ["Alice", "Bob"]}, {"age": [7, 8], "name": REDACTED}),
     ]:
         assert json.loads(redacted(json.dumps(body))) == expected
@@ -65,6 +68,8 @@ def test_csv_by_header_or_place() -> None:
         ('[7, "Alice", "Bonn"]', "application/json", ()),
         ('{"columns": ["name"], "data": [["Alice"]]}', "application/json", FEATURES),
         ('{"data": ["Alice"]}', "application/json", FEATURES),
+        ('"Alice"', "application/json", FEATURES),
+        ('[{"age": 7}, "Alice"]', "application/json", FEATURES),
         ("Alice,7\n", "text/csv", FEATURES),
         ("7,Alice,Bonn\n", "text/csv", ()),
         ("name,age,city\nshifted,Alice,7,Bonn\n", "text/csv", FEATURES),
@@ -90,3 +95,19 @@ def test_answers_keep_predictions_and_lose_what_they_echo() -> None:
     assert "Alice" not in json.dumps(found)
     assert redactor.output(b"[0.1,0.9]", "application/json") == b"[0.1,0.9]"
     assert redactor.output(b"setosa,0.98\n", "text/csv; charset=utf-8") == b"setosa,0.98\n"
+
+
+SECRET = "s3cr3t"
+SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
+SECRETS = st.dictionaries(st.sampled_from([*FEATURES, "instances", "x"]), SCALARS, max_size=4).map(
+    lambda row: {**row, "name": SECRET}
+) | st.tuples(SCALARS, SCALARS).map(lambda row: [row[0], SECRET, row[1]])
+DOCUMENTS = st.recursive(
+    SECRETS,
+    lambda inner: st.lists(inner | SCALARS, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+)
+
+
+@given(DOCUMENTS)
+def test_no_document_lets_it_through(document: object) -> None:
+    assert SECRET not in redacted(json.dumps(document))

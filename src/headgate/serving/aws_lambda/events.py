@@ -36,7 +36,8 @@ class Request:
         """The body. Raises PayloadTooLarge above `limit` bytes, InvalidInput where it is not base64 as announced."""
         try:
             # A lone surrogate, which JSON can carry and UTF-8 cannot, becomes bytes that the predictor refuses.
-            body = base64.b64decode(self.body, validate=True) if self.is_base64 else _encode(self.body)
+            raw = self.body.encode("utf-8", "surrogatepass")
+            body = base64.b64decode(raw, validate=True) if self.is_base64 else raw
         except (binascii.Error, ValueError):
             raise InvalidInput("The body was announced as base64 and is not.", hint="Look at what calls.") from None
         if len(body) > limit:
@@ -67,16 +68,11 @@ def read_request(event: Any) -> Request | None:
         method, path = event["httpMethod"], event.get("path")
     else:
         return None
-    body = event.get("body")
-    if not isinstance(method, str) or not isinstance(path, str) or not isinstance(body, str | None):
+    body, headers = event.get("body") or "", _headers(event)
+    if not (isinstance(method, str) and isinstance(path, str) and isinstance(body, str) and headers is not None):
         raise InvalidInput("The event is not one of API Gateway or a function URL.", hint="Look at what calls.")
-    return Request(
-        method.upper(),
-        _without_stage(path, context.get("stage")),
-        _headers(event),
-        body or "",
-        event.get("isBase64Encoded") is True,
-    )
+    path = _without_stage(path, context.get("stage"))
+    return Request(method.upper(), path, headers, body, event.get("isBase64Encoded") is True)
 
 
 def response(status: int, answer: Answer, headers: Mapping[str, str]) -> dict[str, Any]:
@@ -105,10 +101,6 @@ def _text(answer: Answer) -> str | None:
         return None
 
 
-def _encode(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
-
-
 def _without_stage(path: str, stage: Any) -> str:
     prefix = f"/{stage}"
     if stage and (path == prefix or path.startswith(f"{prefix}/")):
@@ -116,10 +108,14 @@ def _without_stage(path: str, stage: Any) -> str:
     return path.rstrip("/") or "/"
 
 
-def _headers(event: Mapping[str, Any]) -> dict[bytes, bytes]:
-    many = event.get("multiValueHeaders") or {}
-    joined = {**(event.get("headers") or {}), **{name: ",".join(values) for name, values in many.items()}}
-    return {
-        name.lower().encode("latin-1", "replace"): str(value).encode("latin-1", "replace")
-        for name, value in joined.items()
-    }
+def _headers(event: Mapping[str, Any]) -> dict[bytes, bytes] | None:
+    """Names in lower case; lists, where there are some, joined. None where these are no headers."""
+    single, many = event.get("headers") or {}, event.get("multiValueHeaders") or {}
+    if not (isinstance(single, dict) and isinstance(many, dict)):
+        return None
+    joined = single | {name: ",".join(map(str, values)) for name, values in many.items() if isinstance(values, list)}
+    return {_latin(name.lower()): _latin(str(value)) for name, value in joined.items()}
+
+
+def _latin(text: str) -> bytes:
+    return text.encode("latin-1", "replace")

@@ -4,14 +4,13 @@ The rules of the model server hold here too: the same predictor, the same error 
 that it happened, the traceback in the log.
 """
 
-import asyncio
 import base64
 import json
 import logging
 import os
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from headgate.core import headers as names
 from headgate.errors import HeadgateError, NotFound
@@ -24,6 +23,9 @@ from headgate.serving.logs import log_error, log_info
 from headgate.serving.media import JSON
 from headgate.serving.predictor import NO_HEADERS, AsyncPredictor, Headers, Predictor
 from headgate.serving.settings import Settings
+
+if TYPE_CHECKING:
+    import asyncio
 
 ANY_PATH = "*"
 
@@ -66,12 +68,12 @@ class Handler:
     ) -> None:
         """`path`: where POST is answered, without the stage, or `*`."""
         self._predictor = predictor
+        self._coroutines = predictor if predictor.mode == "async" and isinstance(predictor, AsyncPredictor) else None
+        self._loop = _loop() if self._coroutines else None
         self._settings = settings
         self._path = path
         self._ping = "/ping" if path == ANY_PATH else path.rpartition("/")[0] + "/ping"
         self._cors = cors or Cors()
-        # One loop for all invocations: what user code opened on it stays usable.
-        self._loop = asyncio.Runner() if isinstance(predictor, AsyncPredictor) else None
         self.invocation = Invocation()
 
     def __call__(self, event: Any, context: Context) -> Any:
@@ -103,9 +105,10 @@ class Handler:
 
     def _answer(self, request: Request, context: Context) -> dict[str, Any]:
         began = time.perf_counter_ns()
-        given = {name: value.decode("latin-1") for name in _ECHOED if (value := request.headers.get(name.encode()))}
         origin = request.headers.get(b"origin", b"").decode("latin-1")
-        headers = {**given, **self._cors.headers(origin, preflight=request.method == "OPTIONS")}
+        headers = self._cors.headers(origin, preflight=request.method == "OPTIONS")
+        headers[names.REQUEST_ID] = context.aws_request_id
+        headers |= {name: given.decode("latin-1") for name in _ECHOED if (given := request.headers.get(name.encode()))}
         if self._settings.variant:
             headers[names.INVOKED_VARIANT] = self._settings.variant
         try:
@@ -114,10 +117,10 @@ class Handler:
             headers[names.MODEL_MICROSECONDS] = str(micros)
             document = response(status, answer, headers)
         except HeadgateError as error:
-            document = self._refuse(error, error.__cause__, headers, context)
+            document = _refuse(error, error.__cause__, headers)
         except Exception as error:  # noqa: BLE001 the HTTP boundary: a defect of ours is an answer and a log line
             told = ModelFailure("The model server failed.", kind="InternalError")
-            document = self._refuse(told, error, headers, context)
+            document = _refuse(told, error, headers)
         ms = (time.perf_counter_ns() - began) / 1e6
         log_info("request", method=request.method, path=request.path, status=document["statusCode"], ms=round(ms, 2))
         return document
@@ -147,17 +150,23 @@ class Handler:
         raise NotFound(f"There is no {request.path[:200]!r} here.", hint=f"POST to {self._path}.")
 
     def _predict(self, body: bytes, content_type: str | None, accept: str | None, headers: Headers) -> Answer:
-        if self._loop and isinstance(self._predictor, AsyncPredictor):
-            return self._loop.run(self._predictor.predict_async(body, content_type, accept, headers))
+        if self._loop and self._coroutines:
+            return self._loop.run(self._coroutines.predict_async(body, content_type, accept, headers))
         return self._predictor.predict(body, content_type, accept, headers)
 
-    def _refuse(
-        self, error: HeadgateError, cause: BaseException | None, headers: Mapping[str, str], context: Context
-    ) -> dict[str, Any]:
-        request_id = headers.get(names.REQUEST_ID, context.aws_request_id)
-        if error.http_status >= 500:
-            log_error("request failed", cause, request_id=request_id, message=error.message)
-        return response(error.http_status, encode_error(error, request_id), headers)
+
+def _loop() -> "asyncio.Runner":
+    """One loop for all invocations: what user code opened on it stays usable."""
+    import asyncio  # a fifth of the cold start, and few models need it
+
+    return asyncio.Runner()
+
+
+def _refuse(error: HeadgateError, cause: BaseException | None, headers: Mapping[str, str]) -> dict[str, Any]:
+    request_id = headers[names.REQUEST_ID]
+    if error.http_status >= 500:
+        log_error("request failed", cause, request_id=request_id, message=error.message)
+    return response(error.http_status, encode_error(error, request_id), headers)
 
 
 def _text(value: bytes | None) -> str | None:

@@ -183,11 +183,11 @@ class CodePredictor:
             predictions = _finish(self._predict(self._context, rows, self._model))
         except HeadgateError:
             return {number: answer_or_error(self.predict, calls[number]) for number in parts}
-        counted = hasattr(predictions, "__len__") and not isinstance(predictions, str | bytes | Mapping)
-        found = f"{len(predictions)} predictions" if counted else type(predictions).__name__
-        if not counted or len(predictions) != len(rows):
+        if _count(predictions) != len(rows):
+            found = _count(predictions)
             failure = ModelFailure(
-                f"predict_fn answered {len(rows)} rows with {found}.",
+                f"predict_fn answered {len(rows)} rows with "
+                f"{type(predictions).__name__ if found is None else f'{found} predictions'}.",
                 hint="With serving/batch it gets the rows of several requests and returns a list, one for each row.",
             )
             return dict.fromkeys(parts, failure)
@@ -203,9 +203,19 @@ class CodePredictor:
         """With a schema: checked rows, a list of dicts, missing values None."""
         if self._validator and self.schema:
             names = [f.name for f in self.schema.features]
-            rows = self._validator.check(decode_batch(body, content_type))
+            rows = self._validator.check(decode_batch(body, content_type, max_rows=self.schema.policy.max_rows))
             return [dict(zip(names, row, strict=True)) for row in rows]
         return decode_default(body, content_type)
+
+
+def _count(predictions: Any) -> int | None:
+    """How many predictions a list or an array of them holds; None for anything else."""
+    if isinstance(predictions, str | bytes | Mapping):
+        return None
+    try:
+        return len(predictions)
+    except TypeError:
+        return None
 
 
 def _finish(coroutine: Coroutine[Any, Any, T]) -> T:

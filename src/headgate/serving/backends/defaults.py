@@ -32,7 +32,7 @@ def decode_default(body: bytes, content_type: str | None) -> Any:
 
 
 def encode_default(prediction: Any, accept: str) -> Answer:
-    """A prediction as the caller accepts it. Raises UnsupportedMedia, ModelFailure."""
+    """A prediction as the caller accepts it. Raises NotAcceptable, ModelFailure."""
     media = choose_media(accept, DEFAULT_OUTPUTS)
     try:
         if media == NPY:

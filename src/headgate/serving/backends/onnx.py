@@ -65,7 +65,8 @@ class OnnxModel:
         self._labels = None if schema is None else schema.labels
         self._classifies = bool(labels) if schema is None else schema.task == "classification"
         self._outputs = [values, labels] if schema is None and labels else [values]
-        self._single = None if self._classifies and self._labels is None else self._bind()
+        self._width = 0 if len(self._outputs) > 1 else len(self.schema.labels) if self._classifies else 1
+        self._single = self._bind() if self._width else None
 
     def run(self, rows: Rows, *, probabilities: bool = False) -> list[Prediction]:
         """One prediction for each row of checked values. Raises ModelFailure."""
@@ -74,6 +75,8 @@ class OnnxModel:
             if numbers is not None:
                 return [self._one(numbers, probabilities)]
         values, *rest = self._compute(rows)
+        if values.shape == (1, self._width):
+            return [self._one(values[0], probabilities)]
         if not self._classifies:
             return valued(values, len(rows))
         if self._labels is not None:
@@ -83,7 +86,7 @@ class OnnxModel:
         return [{**found, "label": label} for found, label in zip(highest, given, strict=True)]
 
     def _one(self, numbers: Any, probabilities: bool) -> Prediction:
-        """`numbers`: float32 [classes] or [1], a copy."""
+        """`numbers`: float32 [classes] or [1]. What `answers` does for many rows costs more than the model for one."""
         if not self._classifies:
             return {"value": one_number(numbers[0])}
         labels = self._labels or ()
@@ -116,11 +119,13 @@ class OnnxModel:
             (expected,) = self._compute([row])
         except ModelFailure:
             return None  # zeros need not make sense to the model; the general path will say so
-        width = len(self._labels or ()) if self._classifies else 1
-        if expected.dtype != numpy.float32 or expected.shape != (1, width):
+        if expected.shape != (1, self._width):
             return None
-        single = _Single(self._session, only, self._outputs[0], width)
-        found = single.run(row)
+        try:
+            single = _Single(self._session, only, self._outputs[0], self._width)
+            found = single.run(row)
+        except (ModelFailure, *_ERRORS):
+            return None  # its output is float64, say
         return single if found is not None and numpy.array_equal(found, expected[0], equal_nan=True) else None
 
 

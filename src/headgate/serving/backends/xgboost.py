@@ -1,11 +1,11 @@
 """XGBoost itself, for large batches, without its Python package.
 
-One row is answered by ONNX ten times faster than by XGBoost; some tens of rows and more are answered faster by XGBoost
-(packaging measures from how many on, and says so in the manifest). Its package costs a second and a half to import and
-a hundred megabytes; the library inside it 30 ms and 15 MB, which a process pays at its first large batch and most
-processes never. So the library is called through its C interface, where the package is installed; elsewhere ONNX
-answers batches of any size, as it does where the library cannot be loaded: that is slower, and a line in the log. Both
-answer within the parity that was checked at packaging.
+One row is answered by ONNX ten times faster than by XGBoost; with a large model XGBoost is the faster one from some
+tens of rows on (the manifest says from how many; `packaging.large` has the figures). Its package costs a second and a
+half to import and a hundred megabytes; the library inside it 30 ms and 15 MB, which a process pays at its first large
+batch and most processes never. So the library is called through its C interface, where the package is installed;
+elsewhere ONNX answers batches of any size, as it does where the library cannot be loaded: that is slower, and a line in
+the log. Both answer within the parity that was checked at packaging.
 
 The library may be called by many threads at once for predictions; what it answers with is memory of the calling
 thread's, overwritten by its next call, and copied before that.
@@ -37,7 +37,7 @@ _CONFIG = json.dumps(
         "type": 0,  # what the objective makes of the margin: probabilities or values
         "training": False,
         "iteration_begin": 0,
-        "iteration_end": 0,  # the model's best iteration, or all
+        "iteration_end": 0,  # all of them
         "strict_shape": True,
         "missing": float("nan"),
     }
@@ -84,9 +84,10 @@ def find_library() -> Path | None:
     """The library of the installed package, which is not imported; None where there is none."""
     spec = importlib.util.find_spec("xgboost")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(folder) / "lib" / "libxgboost.so"
-        if path.is_file():
-            return path
+        for name in ("libxgboost.so", "libxgboost.dylib"):
+            path = Path(folder) / "lib" / name
+            if path.is_file():
+                return path
     return None
 
 
@@ -98,7 +99,10 @@ class Booster:
         library = find_library()
         if library is None:
             raise InvalidInput("XGBoost's library is not installed.", hint="pip install xgboost-cpu")
-        self._library = _declare(ctypes.CDLL(str(library)))
+        try:
+            self._library = _declare(ctypes.CDLL(str(library)))
+        except (OSError, AttributeError) as error:  # it needs another library, or lacks a function
+            raise InvalidInput(f"XGBoost's library is unfit: {error}.", hint="pip install xgboost-cpu") from None
         self._handle = ctypes.c_void_p()
         try:
             self._call("XGBoosterCreate", None, 0, ctypes.byref(self._handle))

@@ -1,11 +1,12 @@
 """Requests and answers kept for monitoring, off the request's path.
 
     event loop   record(): a sampled exchange goes into a buffer as it is, nothing is encoded
-    writer       every 250 ms, or at 64 KiB, takes what waits, redacts, encodes and appends it in small pieces
+    writer       every 250 ms, or at 1 MiB, takes what waits, redacts, encodes and appends it in pieces of 32 KiB
 
 The writer gives the interpreter back with each piece it writes, so that a request waits for a few dozen records at
-most. The buffer is bounded in bytes; what finds it full is dropped and counted, and so is what cannot be written: the
-answers never depend on it. `close` writes what is left; a process that is killed loses what waited for the writer.
+most; it is seldom woken, as each time costs more than a record. The buffer is bounded in bytes; what finds it full is
+dropped and counted, and so is what cannot be written: the answers never depend on it. `close` writes what is left; a
+process that is killed loses what waited for the writer.
 """
 
 import time
@@ -22,7 +23,7 @@ from headgate.serving.metrics import Counter, Metrics
 from headgate.serving.predictor import Headers
 
 BUFFER_BYTES = 16_777_216
-WAKE_BYTES = 65_536
+WAKE_BYTES = 1_048_576
 WAKE_SECONDS = 0.25
 PIECE_BYTES = 32_768
 CLOSE_SECONDS = 10.0
@@ -117,12 +118,16 @@ class Capture:
             self._wake.wait(WAKE_SECONDS)
             self._wake.clear()
             closing = self._closing
-            self._drain()
-            self._destination.tick()
+            try:
+                self._drain()
+                self._destination.tick()
+                if closing:
+                    self._destination.close()
+            except Exception as error:  # noqa: BLE001 the thread's boundary: the next time it may go well
+                log_error("capture failed", error)
             self._report()
             if closing:
-                break
-        self._destination.close()
+                return
 
     def _drain(self) -> None:
         """Encode and append everything that waits, piece by piece."""
@@ -133,7 +138,7 @@ class Capture:
             exchange = waiting.popleft()
             try:
                 hour, line = encoder.encode(exchange)
-            except Exception as error:  # noqa: BLE001 the loop's boundary: a defect costs a record, not all that follow
+            except Exception as error:  # noqa: BLE001 a defect costs this record, not all that follow
                 self._lose(1, Counter.DROPPED_NOT_WRITTEN, repr(error))
                 self._taken += exchange.size
                 continue

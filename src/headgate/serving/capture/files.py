@@ -8,23 +8,24 @@ again; a file where even that fails is given up.
 import os
 import time
 import uuid
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+
+def new_name() -> str:
+    """Of a file that begins now; nobody else's is called so."""
+    return f"{time.strftime('%M-%S', time.gmtime())}-{uuid.uuid4()}.jsonl"
 
 
 class HourlyFiles:
     """Whole lines in a folder, private to its owner. Not for several threads at once."""
 
-    def __init__(self, root: Path, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, root: Path) -> None:
         self._root = root
-        self._clock = clock
         self._folder = ""
         self._descriptor = -1
-        self.path: Path | None = None
-        """The open file."""
-        self.size = 0
-        """The bytes in it."""
+        self._path: Path | None = None
+        self._size = 0
 
     def append(self, folder: str, lines: bytes) -> None:
         """Append whole lines to the file of an hour, `yyyy/mm/dd/hh`. Raises OSError, and then has written nothing."""
@@ -37,16 +38,18 @@ class HourlyFiles:
         except OSError:
             self._cut()
             raise
-        self.size += len(lines)
+        self._size += len(lines)
 
-    def finish(self) -> None:
-        """Close the open file, if any; one without lines is removed."""
-        if self.path is None:
-            return
+    def finish(self) -> Path | None:
+        """Close the open file, if any, and return it; one without lines is removed."""
+        path, size = self._path, self._size
+        if path is None:
+            return None
         os.close(self._descriptor)
-        if not self.size:
-            self.path.unlink(missing_ok=True)
-        self._folder, self._descriptor, self.path, self.size = "", -1, None, 0
+        self._folder, self._descriptor, self._path, self._size = "", -1, None, 0
+        if not size:
+            path.unlink(missing_ok=True)
+        return path if size and path.exists() else None
 
     def tick(self) -> None:
         """An hour's file stays open until the next hour's first line."""
@@ -58,14 +61,13 @@ class HourlyFiles:
     def _open(self, folder: str) -> None:
         directory = self._root / folder
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        name = time.strftime("%M-%S", time.gmtime(self._clock()))
-        path = directory / f"{name}-{uuid.uuid4()}.jsonl"
+        path = directory / new_name()
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        self._folder, self.path = folder, path
+        self._folder, self._path = folder, path
 
     def _cut(self) -> None:
         try:
-            os.ftruncate(self._descriptor, self.size)
+            os.ftruncate(self._descriptor, self._size)
         except OSError:
             with suppress(OSError):
                 self.finish()

@@ -57,17 +57,19 @@ class Redactor:
     def _value(self, value: Any, *, strict: bool) -> Any:
         if isinstance(value, dict):
             return {key: self._member(key, member, strict=strict) for key, member in value.items()}
-        if not isinstance(value, list):
-            return value
-        if any(isinstance(item, list | dict) for item in value):
-            return [self._value(item, strict=strict) for item in value]
-        return self._row(value, strict=strict)
+        if isinstance(value, list):
+            nested = any(isinstance(item, list | dict) for item in value)
+            return [self._value(item, strict=strict) for item in value] if nested else self._row(value, strict=strict)
+        if strict:
+            raise InvalidInput("A value without a name.")
+        return value
 
     def _member(self, key: str, member: Any, *, strict: bool) -> Any:
         if key in self._names:
             return REDACTED
-        if key in self._features and isinstance(member, list):
-            return member  # a column
+        column = key in self._features and isinstance(member, list)
+        if not isinstance(member, list | dict) or (column and not any(isinstance(x, list | dict) for x in member)):
+            return member
         return self._value(member, strict=strict)
 
     def _row(self, row: list[Any], *, strict: bool) -> list[Any]:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from headgate.errors import InvalidInput
@@ -26,7 +26,7 @@ def as_batch(lines: list[list[str]], header: str | None) -> Batch:
     return Batch(lines, many=True, form="text", headed=header != "absent")
 
 
-def encode_csv(rows: Sequence[Sequence[Any]]) -> bytes:
+def encode_csv(rows: Iterable[Iterable[Any]]) -> bytes:
     """One line a row, fields quoted where needed."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)

@@ -5,11 +5,12 @@ instead of ASCII escapes). It would write NaN as null; models raise before it co
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from headgate.errors import NotAcceptable
 from headgate.serving.codecs.csv import encode_csv
 from headgate.serving.media import CSV, JSON, JSON_LINES, NPY
 
@@ -46,7 +47,7 @@ def encode_predictions(
             document["request"] = request if many else request[0]
         return Answer(_encoder.encode(document), JSON)
     if media == CSV:
-        return Answer(encode_csv([_fields(p) for p in predictions]), f"{CSV}; charset=utf-8")
+        return Answer(encode_csv(map(_fields, predictions)), f"{CSV}; charset=utf-8")
     if media == NPY:
         from headgate.serving.codecs.npy import encode_npy
 
@@ -54,12 +55,17 @@ def encode_predictions(
     return Answer(_encoder.encode_lines(predictions), media)
 
 
-def _fields(prediction: Prediction) -> list[Any]:
+def _fields(prediction: Prediction) -> Iterable[Any]:
     """Label, probability and, where they are there, the probabilities of all classes; or the value."""
-    *fields, last = prediction.values()
-    return [*fields, *last.values()] if isinstance(last, Mapping) else [*fields, last]
+    probabilities = prediction.get("probabilities")
+    if probabilities is None:
+        return prediction.values()
+    return (prediction["label"], prediction["probability"], *probabilities.values())
 
 
 def _numbers(prediction: Prediction) -> Any:
-    probabilities = prediction.get("probabilities")
-    return prediction["value"] if probabilities is None else list(probabilities.values())
+    if "value" in prediction:
+        return prediction["value"]
+    if "probabilities" not in prediction:
+        raise NotAcceptable("This model answers with labels alone, which are no numbers.", hint=f"Accept {JSON}.")
+    return list(prediction["probabilities"].values())

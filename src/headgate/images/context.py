@@ -1,0 +1,123 @@
+"""The folder that an image is built from, written whole or not at all.
+
+Dockerfile, .dockerignore
+pip/requirements.txt      every file to install, with its hash
+pip/headgate-*.whl        where Headgate runs from its source tree
+model/                    the package, unpacked; for Lambda only: SageMaker brings the package itself
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import headgate
+from headgate.core.archive import extract
+from headgate.core.digest import sha256_file
+from headgate.core.files import writing
+from headgate.core.manifest import MANIFEST_NAME, Manifest
+from headgate.core.progress import Progress, silent
+from headgate.errors import InvalidInput, Refused
+from headgate.images.pins import Pin, Platform, build_wheel, pin
+
+Target = Literal["sagemaker", "lambda"]
+TARGETS: tuple[Target, ...] = ("sagemaker", "lambda")
+
+_HERE = Path(__file__).parent
+_REQUIREMENTS = Path("code", "requirements.txt")
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What an image is for. `package` is the archive, `digest` its sha256; a foreign one has no manifest."""
+
+    target: Target
+    platform: Platform
+    package: Path
+    digest: str
+    manifest: Manifest | None = None
+    extras: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, package: Path, target: Target, platform: Platform, extras: tuple[str, ...] = ()) -> "Image":
+        """The image for an archive. Raises NotFound or InvalidInput where that is none."""
+        with _unpacked(package) as model:
+            return cls(target, platform, package, sha256_file(package), _manifest(model), extras)
+
+    @property
+    def name(self) -> str:
+        """Name and tag. The tag says which package it was made for."""
+        project = self.manifest.project if self.manifest else "model"
+        return f"{project}-{self.target}:{self.digest[:12]}"
+
+
+def write_context(image: Image, folder: Path, *, progress: Progress = silent) -> list[Pin]:
+    """Write `folder`, which must not exist yet or be empty; what will be installed.
+
+    Raises Refused where the folder is in use, Unavailable where pip finds no answer, InvalidInput for the package.
+    """
+    with _whole(folder) as new, _unpacked(image.package) as model:
+        (new / "pip").mkdir()
+        progress("building Headgate's wheel", None)
+        wheel = build_wheel(new / "pip")
+        progress("pinning what it needs", None)
+        pins = pin(_wanted(image, wheel), _requirements(model), image.platform, wheel)
+        (new / "pip" / "requirements.txt").write_text("".join(each.line("/pip") for each in pins))
+        stages = [(_HERE / f"{name}.Dockerfile").read_text() for name in ("build", image.target)]
+        (new / "Dockerfile").write_text("".join(stages))
+        shutil.copyfile(_HERE / "dockerignore", new / ".dockerignore")
+        if image.target == "lambda":
+            shutil.copytree(model, new / "model", copy_function=shutil.copyfile)
+        for path in new.rglob("*"):  # whoever runs the container must be able to read them, whatever the umask here
+            path.chmod(0o755 if path.is_dir() else 0o644)
+    return pins
+
+
+def _wanted(image: Image, wheel: Path | None) -> list[str]:
+    extras = ",".join(("serve", *image.extras))
+    wanted = [f"{wheel}[{extras}]" if wheel else f"headgate[{extras}]=={headgate.__version__}"]
+    if image.target == "lambda":
+        wanted.append("awslambdaric")
+    elif image.manifest and image.manifest.large_batch:  # not for Lambda: it weighs more than the rest together
+        wanted.append("xgboost-cpu")
+    return wanted
+
+
+def _manifest(model: Path) -> Manifest | None:
+    path = model / MANIFEST_NAME
+    try:
+        return Manifest.from_json(json.loads(path.read_bytes())) if path.is_file() else None
+    except ValueError as error:
+        raise InvalidInput(f"{MANIFEST_NAME} is not JSON: {error}.", hint="Make the package again.") from None
+
+
+def _requirements(model: Path) -> Path | None:
+    return model / _REQUIREMENTS if (model / _REQUIREMENTS).is_file() else None
+
+
+@contextmanager
+def _whole(folder: Path) -> Iterator[Path]:
+    """A folder to fill, which becomes `folder` at the end. Raises Refused where that exists."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Refused(f"{folder} is in use already.", hint="Name a folder that does not exist yet.")
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        try:
+            content = scratch / "content"
+            content.mkdir()
+            yield content
+            content.rename(folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def _unpacked(package: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="headgate-") as scratch:
+        extract(package, Path(scratch) / "model")
+        yield Path(scratch) / "model"
