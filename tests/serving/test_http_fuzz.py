@@ -41,8 +41,29 @@ SOUND = [
     b"OPTIONS * HTTP/1.1\r\n\r\n",
     head(*[b"x-%d: %d" % (n, n) for n in range(100)], b"content-length: 0"),
 ]
-STUFF = [b"\r", b"\n", b"\r\n", b"\r\n\r\n", b"\0", b" ", b"\t", b":", b",", b"\xff", b"\x80", b"%", b"0", b"-1", b"9" * 30]
-STUFF += [b"content-length: 3\r\n", b"transfer-encoding: chunked\r\n", b"HTTP/1.1", b"upgrade: x\r\nconnection: upgrade\r\n"]
+STUFF = [
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b"\r\n\r\n",
+    b"\0",
+    b" ",
+    b"\t",
+    b":",
+    b",",
+    b"\xff",
+    b"\x80",
+    b"%",
+    b"0",
+    b"-1",
+    b"9" * 30,
+]
+STUFF += [
+    b"content-length: 3\r\n",
+    b"transfer-encoding: chunked\r\n",
+    b"HTTP/1.1",
+    b"upgrade: x\r\nconnection: upgrade\r\n",
+]
 
 ANSWERS = {200, 400, 404, 405, 408, 413, 414, 415, 417, 431, 501}
 
@@ -105,9 +126,7 @@ def servers(request: pytest.FixtureRequest) -> Iterator[list[ServerProcess]]:
     with short_folder() as path, ExitStack() as stack:
         package = PACKAGES[request.param](path / "model")
         yield [
-            stack.enter_context(
-                running(package, HEADGATE_BIND=f"unix:{path}/{name}.sock", HEADGATE_TRANSPORT=name)
-            )
+            stack.enter_context(running(package, HEADGATE_BIND=f"unix:{path}/{name}.sock", HEADGATE_TRANSPORT=name))
             for name in ("native", "asgi")
         ]
 
@@ -135,10 +154,10 @@ def fuzz(servers: list[ServerProcess], numbers: range) -> None:
 
 @pytest.mark.slow
 def test_hostile_bytes(servers: list[ServerProcess]) -> None:
-    fuzz(servers, range(700))
+    fuzz(servers, range(2_000))
 
 
 @pytest.mark.proof
 @pytest.mark.timeout(300)
 def test_many_hostile_bytes(servers: list[ServerProcess]) -> None:
-    fuzz(servers, range(10_000, 30_000))
+    fuzz(servers, range(10_000, 50_000))

@@ -204,7 +204,7 @@ class Connection(Intake, HttpToolsProtocol):
         """The head is complete: uvicorn makes a task of the request."""
         Intake.on_headers_complete(self)
         if self.stage == BODY:
-            self.url = self.target if httptools.parse_url(self.target).path else self.target + b"/"
+            self.url = self.target if httptools.parse_url(self.target).path else b"/"
             HttpToolsProtocol.on_headers_complete(self)
             self._unanswered.append(self.cycle)
 

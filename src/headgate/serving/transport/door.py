@@ -1,7 +1,8 @@
 """How several workers take connections from one listening socket, so that each gets its share.
 
 The system wakes all who listen, and whoever is awake first could take everything that waits. So a worker takes one
-connection a turn, and one that has more than another stands back for a moment. Only for a moment: the other may be dead.
+connection a turn, and one that has more than another stands back for a moment: only for a moment, for the other may be
+dead.
 """
 
 import asyncio

@@ -54,7 +54,7 @@ class Late(enum.Enum):
     REFUSE = enum.auto()
 
 
-class _Stop(Exception):
+class Stop(Exception):
     """Ends the parser's work after a refusal."""
 
 
@@ -100,19 +100,9 @@ class Intake:
         self._measure = self.stage == HEAD or len(data) > MAX_HEAD
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            if self.stage == HEAD:
-                self._feed_without_upgrade(data[upgrade.args[0] :])
-            elif self.stage != DEAF:
-                self.refuse(not_http())
-        except httptools.HttpParserCallbackError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as reason:
             if self.stage != DEAF:
-                self.refuse(self.service.defect(error.__context__))
-        except httptools.HttpParserError:
-            if self.stage == IDLE and not self.persistent:
-                self.stage = DEAF  # whatever follows the last request is not read
-            elif self.stage != DEAF:
-                self.refuse(not_http())
+                self._stopped(reason, data)
         if self.stage:
             self._look_at_part(0 if self.requests > complete else len(data))
 
@@ -150,12 +140,12 @@ class Intake:
             error = self._fault_in_head()
             if error:
                 self.refuse(error)
-                raise _Stop
+                raise Stop
             if self.parser.should_upgrade():
                 return
             if b"transfer-encoding" in fields:
                 self.head, self.fields = fields, {}
-        elif b"connection" in fields and self.parser.get_http_version() == "1.0":
+        if b"connection" in fields and self.parser.get_http_version() == "1.0":
             self.persistent = False
         self.stage = BODY
 
@@ -164,7 +154,7 @@ class Intake:
         self.size += length
         if self.size > self.service.most_discarded:
             self.refuse(self.service.too_large())
-            raise _Stop
+            raise Stop
 
     def late(self, now: float, *, excused: bool, blocked: bool) -> Late | None:
         """What is due to a connection that has not moved, asked once a second.
@@ -196,6 +186,17 @@ class Intake:
         """The error for a request that did not arrive in time."""
         return TooSlow("The request did not arrive in time.", hint="Send head and body without pauses.")
 
+    def _stopped(self, reason: Exception, data: bytes) -> None:
+        """The parser did not take all of the data, and it was not told to."""
+        if isinstance(reason, httptools.HttpParserUpgrade) and self.stage == HEAD:
+            self._feed_without_upgrade(data[reason.args[0] :])
+        elif isinstance(reason, httptools.HttpParserCallbackError):
+            self.refuse(self.service.defect(reason.__context__))
+        elif self.stage == IDLE and not self.persistent:
+            self.stage = DEAF  # whatever follows the last request is not read
+        else:
+            self.refuse(not_http())
+
     def _feed_without_upgrade(self, rest: bytes) -> None:
         lines = [b"%b: %b\r\n" % field for field in self.fields.items() if field[0] != b"upgrade"]
         method, version = self.parser.get_method(), self.parser.get_http_version().encode()
@@ -211,20 +212,17 @@ class Intake:
         self._repeated += 1
         if self._repeated > MAX_FIELDS:
             self.refuse(_too_many())
-            raise _Stop
+            raise Stop
 
     def _fault_in_head(self) -> HeadgateError | None:
         """What is wrong with a complete head."""
         fields, version = self.fields, self.parser.get_http_version()
-        repeated = self._repeated if self._repeated_for == self.requests else 0
+        try:
+            httptools.parse_url(self.target)
+        except httptools.HttpParserInvalidURLError:
+            return not_http()
         if version not in ("1.0", "1.1") or self.parser.get_method() == b"CONNECT":
             return not_http()
-        if len(self.target) > MAX_TARGET:
-            return TargetTooLong(f"The request's target is longer than {MAX_TARGET:,} bytes.")
-        if len(fields) + repeated > MAX_FIELDS:
-            return _too_many()
-        if len(self.target) + sum(len(name) + len(value) + 4 for name, value in fields.items()) > MAX_HEAD:
-            return _too_long()
         coding = fields.get(b"transfer-encoding")
         if coding is not None and version == "1.0":
             return not_http()
@@ -232,7 +230,19 @@ class Intake:
             return UnknownCoding("The transfer coding of the body is not known.", hint="Send it plain or chunked.")
         if fields.get(b"expect", b"100-continue").lower() != b"100-continue":
             return ExpectationFailed("The request expects what this server does not know.", hint="Leave Expect out.")
-        return self.service.check_announced(fields)
+        return self._excess_in_head() or self.service.check_announced(fields)
+
+    def _excess_in_head(self) -> HeadgateError | None:
+        """What there is too much of in a complete head."""
+        fields = self.fields
+        repeated = self._repeated if self._repeated_for == self.requests else 0
+        if len(self.target) > MAX_TARGET:
+            return TargetTooLong(f"The request's target is longer than {MAX_TARGET:,} bytes.")
+        if len(fields) + repeated > MAX_FIELDS:
+            return _too_many()
+        if len(self.target) + sum(len(name) + len(value) + 4 for name, value in fields.items()) > MAX_HEAD:
+            return _too_long()
+        return None
 
     def _look_at_part(self, length: int) -> None:
         """A read has ended within a request; `length` bytes of it belong to that request, as far as is known."""

@@ -21,7 +21,7 @@ from headgate.serving.codecs import Answer
 from headgate.serving.predictor import Headers
 from headgate.serving.service import Service
 from headgate.serving.transport.crowd import Crowd
-from headgate.serving.transport.intake import BODY, DEAF, IDLE, Intake, Late
+from headgate.serving.transport.intake import BODY, DEAF, IDLE, Intake, Late, Stop
 
 _SLICE = 16_384
 _MAX_HEADS = 256
@@ -129,8 +129,11 @@ class Connection(Intake, asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """The last byte is here."""
-        if self.stage != BODY or self._closed:
+        if self.stage != BODY:
             return  # an offer to upgrade: the request comes again
+        if self._closed:
+            self.stage = DEAF
+            raise Stop  # what follows the last request is not answered
         received = time.perf_counter_ns()
         headers, body = self.head or self.fields, self._body
         request = self.parser.get_method(), self.target, headers, bytes(body), received, self.persistent
@@ -189,23 +192,21 @@ class Connection(Intake, asyncio.Protocol):
         if self._going_on:
             return
         self._going_on = True
-        while not (self._busy or self._blocked or self._closed):
-            if self._waiting:
-                waiting = self._waiting.popleft()
-                if isinstance(waiting, HeadgateError):
-                    self._refuse_now(waiting)
-                else:
-                    self._begin(*waiting)
-            elif self._unfed and self.stage != DEAF:
+        while (self._waiting or self._unfed) and not (self._busy or self._blocked or self._closed):
+            if not self._waiting:
                 piece, self._unfed = self._unfed[:_SLICE], self._unfed[_SLICE:]
                 self._feed(piece)
+            elif isinstance(waiting := self._waiting.popleft(), HeadgateError):
+                self._refuse_now(waiting)
             else:
-                self._transport.resume_reading()
-                break
-        else:
-            if self._unfed and not self._closed:
-                self._transport.pause_reading()
+                self._begin(*waiting)
         self._going_on = False
+        if self._closed:
+            return
+        if self._waiting or self._unfed or self._blocked:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
 
     def _end(self) -> None:
         """Close once what is written is sent."""
