@@ -17,6 +17,8 @@ from headgate.serving.openapi import document
 from headgate.serving.rows import RowPredictor
 from tests.serving.sums import LABELS, sums
 
+pytestmark = pytest.mark.slow
+
 MIXED = (
     Feature("x y"),
     Feature("n", "integer", nullable=True),

@@ -19,6 +19,8 @@ from headgate.training import train
 from tests.data.projects import make
 from tests.serving.process import running
 
+pytestmark = pytest.mark.slow
+
 ROW = {"sepal_length": 6.3, "sepal_width": 3.3, "petal_length": 6.0, "petal_width": 2.5}
 GATES = {"f1_macro": {"min": 0.9}}
 
@@ -76,7 +78,6 @@ def failure(base: Path) -> tuple[int, str]:
     return job.returncode, told
 
 
-@pytest.mark.slow
 def test_a_job_trains_what_the_command_line_trains_and_its_model_serves(tmp_path: Path) -> None:
     base = describe(tmp_path / "ml", rows=flowers(), hyperparameters={"n_estimators": "20", "train.seed": "3"})
     job = start(base)
@@ -107,7 +108,6 @@ def test_a_job_trains_what_the_command_line_trains_and_its_model_serves(tmp_path
         assert answer.json()["prediction"]["label"] == "virginica"
 
 
-@pytest.mark.slow
 def test_a_candidate_that_fails_a_gate_leaves_no_model(tmp_path: Path) -> None:
     base = describe(
         tmp_path,
@@ -121,7 +121,6 @@ def test_a_candidate_that_fails_a_gate_leaves_no_model(tmp_path: Path) -> None:
     assert json.loads((base / "output/data/gates.json").read_bytes())["verdict"] == "fail"
 
 
-@pytest.mark.slow
 def test_a_stopped_job_ends_at_once_and_leaves_no_model(tmp_path: Path) -> None:
     base = describe(tmp_path, rows=flowers(), hyperparameters={"n_estimators": "10000", "max_depth": "32"})
     job = start(base)

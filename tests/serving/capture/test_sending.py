@@ -17,6 +17,8 @@ from headgate.serving.metrics import Counter, Gauge, Metrics, map_memory
 from headgate.serving.settings import CaptureSettings, Settings
 from tests.serving.capture.rig import PLACE, captured, no_network, send, start, until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def bucket(tmp_path: Path) -> Path:
