@@ -6,8 +6,8 @@
 
 What a request holds is kept only where every value in it can be given a name: a body of another type (NPY, Parquet),
 one that cannot be parsed, a row of another width become `[redacted]` as a whole. An answer is the model's own, so there
-a list that is not as wide as the schema is kept: it is no row that was echoed. Only our JSON answers repeat the request,
-as objects; those of a user's hooks may repeat it in any form above.
+a list that is not as wide as the schema is kept: it is no row that was echoed. Of our own answers only JSON repeats the
+request, as objects; those of a user's hooks may repeat it in any form above.
 
 This is slow next to answering and runs on the capture's own thread.
 """
