@@ -97,6 +97,20 @@ def predict_fn(data, model, context):
     assert shown(predictor.predict(b"[1]", None, None)) == [None, None, None, None, None, []]
 
 
+def test_the_context_knows_the_trace(tmp_path: Path) -> None:
+    source = """
+def predict_fn(data, model, context):
+    return context.trace and [context.trace.trace_id, context.trace.span_id, context.trace.sampled]
+"""
+    predictor = package(tmp_path, source)
+    trace_id, span_id = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    for parent, expected in [
+        (f"00-{trace_id}-{span_id}-01", [trace_id, span_id, True]),
+        ("00-1-2-01", None),
+    ]:
+        assert shown(predictor.predict(b"[1]", None, None, {b"traceparent": parent.encode()})) == expected
+
+
 TOGETHER = """
 def predict_fn(rows, model):
     model.append(len(rows))

@@ -1,9 +1,8 @@
-"""A capture into a folder, and a process that captures until it is killed.
+"""A capture into a folder, and a process that captures onto a full disk.
 
-python -m tests.serving.capture.rig FOLDER flood|full
+python -m tests.serving.capture.rig FOLDER
 """
 
-import itertools
 import json
 import resource
 import sys
@@ -15,8 +14,6 @@ from typing import Any
 from headgate.serving.capture.capture import Capture, Destination
 from headgate.serving.capture.files import HourlyFiles
 from headgate.serving.capture.record import Encoder
-from headgate.serving.capture.sending import Sending
-from headgate.serving.capture.spool import FolderFiles
 from headgate.serving.codecs import Answer
 from headgate.serving.metrics import Metrics, map_memory
 from headgate.serving.settings import CaptureSettings
@@ -62,25 +59,6 @@ def no_network(key: str, data: bytes) -> None:
     raise OSError(f"{key}, {len(data)} bytes: no network")
 
 
-def flood(folder: Path) -> None:
-    """Capture without end; each id goes to stdout when its answer could have been sent."""
-    capture = start(folder)
-    for number in itertools.count():
-        send(capture, number)
-        sys.stdout.write(f"{number} {time.monotonic()}\n")
-        if number % 50 == 0:
-            sys.stdout.flush()
-            time.sleep(0.005)
-
-
-def offline(folder: Path) -> None:
-    """Capture without end for a store that never answers."""
-    capture = start(Sending(FolderFiles(folder, PLACE), no_network, Metrics(map_memory()), file_seconds=0.1))
-    for number in itertools.count():
-        send(capture, number)
-        time.sleep(0.001)
-
-
 def full(folder: Path) -> None:
     """A disk that takes 20,000 bytes of a file, and then has space again."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
@@ -96,4 +74,4 @@ def full(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    {"flood": flood, "full": full, "offline": offline}[sys.argv[2]](Path(sys.argv[1]))
+    full(Path(sys.argv[1]))

@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headgate.core.schema import Feature, InputSchema
 from headgate.serving.capture.redaction import REDACTED, Redactor
+from headgate.serving.codecs import decode_batch
+from headgate.serving.validation import Validator
 
 FEATURES = ("age", "name", "city")
 ROW = {"age": 7, "name": "Alice", "city": "Bonn"}
@@ -17,6 +20,34 @@ def redacted(
 ) -> str:
     data = body if isinstance(body, bytes) else body.encode()
     return Redactor(["name"], features).input(data, content_type).decode()
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ('{"city": "Bonn", "name": "Alice", "age": 7}', None),
+        ('[7, "Alice", "Bonn"]', "application/json"),
+        ('[[7, "Alice", "Bonn"]]', "application/json"),
+        ('[{"city": "Bonn", "name": "Alice", "age": 7}]', "application/json"),
+        ('{"instances": [[7, "Alice", "Bonn"]]}', "application/json"),
+        ('{"instances": [{"city": "Bonn", "name": "Alice", "age": 7}]}', "application/json"),
+        ('{"city": ["Bonn"], "name": ["Alice"], "age": [7]}', "application/json"),
+        ('{"columns": ["city", "age", "name"], "data": [["Bonn", 7, "Alice"]]}', "application/json"),
+        ('{"columns": ["city", "age", "name"], "index": ["Alice"], "data": [["Bonn", 7, "Alice"]]}', None),
+        ('{"city": "Bonn", "name": "Alice", "age": 7}\n', "application/jsonlines"),
+        ('[7, "Alice", "Bonn"]\n', "application/x-ndjson"),
+        ("7,Alice,Bonn\n", "text/csv"),
+        ("city,age,name\nBonn,7,Alice\n", "text/csv"),
+        ("city,age,name\nBonn,7,Alice\n", "text/csv; header=present"),
+    ],
+)
+def test_each_form_that_is_read_is_redacted(body: str, content_type: str | None) -> None:
+    schema = InputSchema("regression", "y", (Feature("age"), Feature("name", "string"), Feature("city", "string")))
+    assert Validator(schema).check(decode_batch(body.encode(), content_type)) == [[7, "Alice", "Bonn"]]
+    kept = redacted(body, content_type)
+    assert "Alice" not in kept
+    assert "Bonn" in kept
+    assert "7" in kept
 
 
 def test_objects_by_name_at_any_depth() -> None:
@@ -66,7 +97,10 @@ def test_csv_by_header_or_place() -> None:
         ("[" * 100_000, "application/json", FEATURES),
         ('[7, "Alice"]', "application/json", FEATURES),
         ('[7, "Alice", "Bonn"]', "application/json", ()),
-        ('{"columns": ["name"], "data": [["Alice"]]}', "application/json", FEATURES),
+        ('{"columns": [0, 1, 2], "data": [[7, "Alice", "Bonn"]]}', "application/json", FEATURES),
+        ('{"columns": ["name", "age"], "data": [["Alice"]]}', "application/json", FEATURES),
+        ('{"columns": ["name", "age"], "data": [[["Alice"], 7]]}', "application/json", FEATURES),
+        ('{"columns": ["name", "age", "city"], "values": [["Alice", 7, "Bonn"]]}', "application/json", FEATURES),
         ('{"data": ["Alice"]}', "application/json", FEATURES),
         ('"Alice"', "application/json", FEATURES),
         ('[{"age": 7}, "Alice"]', "application/json", FEATURES),
@@ -76,6 +110,7 @@ def test_csv_by_header_or_place() -> None:
         ('{"name": "Alice"}\nAlice', "application/jsonlines", FEATURES),
         ("Alice", "text/plain", FEATURES),
         ("\x93NUMPY Alice", "application/x-npy", FEATURES),
+        ("PAR1 Alice", "application/x-parquet", FEATURES),
         ('{"name": "Alice"', None, FEATURES),
     ],
 )
@@ -99,9 +134,15 @@ def test_answers_keep_predictions_and_lose_what_they_echo() -> None:
 
 SECRET = "s3cr3t"
 SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
-SECRETS = st.dictionaries(st.sampled_from([*FEATURES, "instances", "x"]), SCALARS, max_size=4).map(
-    lambda row: {**row, "name": SECRET}
-) | st.tuples(SCALARS, SCALARS).map(lambda row: [row[0], SECRET, row[1]])
+SECRETS = (
+    st.dictionaries(st.sampled_from([*FEATURES, "instances", "x"]), SCALARS, max_size=4).map(
+        lambda row: {**row, "name": SECRET}
+    )
+    | st.tuples(SCALARS, SCALARS).map(lambda row: [row[0], SECRET, row[1]])
+    | st.permutations(FEATURES).map(
+        lambda names: {"columns": names, "data": [[SECRET if name == "name" else 1 for name in names]]}
+    )
+)
 DOCUMENTS = st.recursive(
     SECRETS,
     lambda inner: st.lists(inner | SCALARS, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

@@ -6,9 +6,11 @@
     output_fn(prediction, accept) -> body | (body, content type)    default: see `defaults`
     transform_fn(model, body, content_type, accept) -> body | (body, content type)   instead of the last three
 
-Each may take a trailing `context`. As in those containers, `body` is text for JSON and CSV, bytes otherwise, and the
-folder of inference.py is importable. What the hooks raise is a ModelFailure under its own type and message; an error of
-ours (InvalidInput, say) passes as it is, so that user code can refuse a request.
+Each may take a trailing `context`, which knows the request: its headers, `request_id`, `traceparent`, and `trace`, the
+caller's trace_id and span_id for the hook's own log lines and spans; None where the caller sent none. As in those
+containers, `body` is text for JSON and CSV, bytes otherwise, and the folder of inference.py is importable. What the
+hooks raise is a ModelFailure under its own type and message; an error of ours (InvalidInput, say) passes as it is, so
+that user code can refuse a request.
 
 Plain hooks are called in one thread, one at a time. Where one but model_fn is `async def`, requests are answered by
 coroutines, which the service runs side by side on its event loop; plain hooks in between run inside of them and should
@@ -40,6 +42,7 @@ from headgate.serving.codecs import Answer, decode_batch
 from headgate.serving.failure import ModelFailure
 from headgate.serving.media import CSV, JSON, choose_media, content_type_of, decode_text
 from headgate.serving.predictor import NO_HEADERS, Call, Headers, Mode, answer_or_error
+from headgate.serving.trace import Trace, trace_of
 from headgate.serving.validation import Validator
 
 T = TypeVar("T")
@@ -64,6 +67,11 @@ class Context:
     def traceparent(self) -> str | None:
         """The W3C trace context, to be sent along with whatever the hook calls."""
         return self.get_request_header(0, "traceparent")
+
+    @property
+    def trace(self) -> Trace | None:
+        """The trace that the request belongs to; None without a valid `traceparent`."""
+        return trace_of(self.headers)
 
     def get_request_id(self, idx: int = 0) -> str | None:  # noqa: ARG002 one request at a time
         """The same as `request_id`, under the name that hooks for SageMaker's containers use."""

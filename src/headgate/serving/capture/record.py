@@ -7,7 +7,6 @@ commas in it mean whatever the caller means by them.
 
 import time
 import uuid
-from binascii import b2a_base64
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -43,11 +42,11 @@ class Exchange(NamedTuple):
 
 
 class Payload(msgspec.Struct, rename="camel", gc=False):
-    """One side of an exchange."""
+    """One side of an exchange; bytes are written as base64."""
 
     observed_content_type: str | UnsetType
     mode: str
-    data: str
+    data: str | bytes
     encoding: str
 
 
@@ -113,13 +112,12 @@ class Encoder:
         if redact:
             body = redact(body, content_type)
         encoding = self._encodings.get(content_type) or self._encoding(content_type)
-        if encoding == "BASE64":
-            data = b2a_base64(body, newline=False).decode("ascii")
-        else:
+        data: str | bytes = body
+        if encoding != "BASE64":
             try:
                 data = body.decode()
             except UnicodeDecodeError:
-                data, encoding = b2a_base64(body, newline=False).decode("ascii"), "BASE64"
+                encoding = "BASE64"
         return Payload(content_type or UNSET, mode, data, encoding)
 
     def _encoding(self, content_type: str | None) -> str:

@@ -1,11 +1,13 @@
 """Named fields leave a body before it is kept.
 
-    by name    in JSON objects at any depth (a row, a list of rows, instances, columns) and in CSV with a header
+    by name    in JSON objects at any depth (a row, a list of rows, instances, columns), in rows beside their own
+               `columns`, as pandas writes them, and in CSV with a header
     by place   in rows without names, where the schema tells which place is whose
 
-What a request holds is kept only where every value in it can be given a name: a body of another type, one that cannot
-be parsed, a row of another width become `[redacted]` as a whole. An answer is the model's own, so there a list that is
-not as wide as the schema is kept: it is no row that was echoed.
+What a request holds is kept only where every value in it can be given a name: a body of another type (NPY, Parquet),
+one that cannot be parsed, a row of another width become `[redacted]` as a whole. An answer is the model's own, so there
+a list that is not as wide as the schema is kept: it is no row that was echoed. Of our own answers only JSON repeats the
+request, as objects; those of a user's hooks may repeat it in any form above.
 
 This is slow next to answering and runs on the capture's own thread.
 """
@@ -56,6 +58,8 @@ class Redactor:
 
     def _value(self, value: Any, *, strict: bool) -> Any:
         if isinstance(value, dict):
+            if isinstance(value.get("columns"), list):
+                return self._split(value)
             return {key: self._member(key, member, strict=strict) for key, member in value.items()}
         if isinstance(value, list):
             nested = any(isinstance(item, list | dict) for item in value)
@@ -72,6 +76,21 @@ class Redactor:
             return member
         return self._value(member, strict=strict)
 
+    def _split(self, table: dict[str, Any]) -> dict[str, Any]:
+        """Rows whose places have the names in `columns`; an index has none. Raises InvalidInput for any other form."""
+        columns, rows = table["columns"], table.get("data")
+        named = all(isinstance(name, str) for name in columns) and table.keys() <= {"columns", "data", "index"}
+        if not named or not isinstance(rows, list):
+            raise InvalidInput("A table that cannot be redacted.")
+        index = {"index": REDACTED} if "index" in table else {}
+        return {"columns": columns, **index, "data": [self._named(row, columns) for row in rows]}
+
+    def _named(self, row: Any, names: Sequence[str]) -> list[Any]:
+        """A row whose places have these names. Raises InvalidInput where it is none."""
+        if not isinstance(row, list) or len(row) != len(names) or any(isinstance(item, list | dict) for item in row):
+            raise InvalidInput("A row that cannot be redacted.")
+        return [REDACTED if name in self._names else value for name, value in zip(names, row, strict=True)]
+
     def _row(self, row: list[Any], *, strict: bool) -> list[Any]:
         """A row without names. Raises InvalidInput where its places have none."""
         if self._features and len(row) == len(self._features):
@@ -84,8 +103,4 @@ class Redactor:
         names = [name.strip() for name in rows[0]] if rows and header != "absent" else []
         if self._names.isdisjoint(names) and (header != "present" and not set(self._features) & set(names)):
             return [self._row(row, strict=strict) for row in rows]
-        if any(len(row) != len(names) for row in rows):
-            raise InvalidInput("A table that cannot be redacted.")
-        hidden = {place for place, name in enumerate(names) if name in self._names}
-        redacted = [[REDACTED if place in hidden else text for place, text in enumerate(row)] for row in rows[1:]]
-        return [rows[0], *redacted]
+        return [rows[0], *(self._named(row, names) for row in rows[1:])]

@@ -5,6 +5,7 @@ random names. A file is deleted when it has arrived, so that one may be sent twi
 does not take them they wait, up to a limit; the pauses between attempts grow to a minute.
 """
 
+import os
 import time
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -34,6 +35,9 @@ def put_into(url: str) -> Put:
     """A way into the bucket of an `s3://bucket/prefix`; credentials, region and endpoint come from `AWS_...`."""
     from obstore.store import from_url
 
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
+    if endpoint.startswith("http://"):  # who names one wants it; obstore asks for this besides
+        os.environ.setdefault("AWS_ALLOW_HTTP", "true")
     # the pauses are ours; no client_options here: they would replace those of the environment
     return put_by(from_url(url, retry_config={"max_retries": 1}))
 
