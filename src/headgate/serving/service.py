@@ -124,34 +124,37 @@ class Service:
         given, accept = headers.get(b"content-type"), headers.get(b"accept")
         content_type = None if given is None else given.decode("latin-1")
         wanted = self._default_accept if accept is None or accept == b"*/*" else accept.decode("latin-1")
-
-        if self._inline and len(body) <= INLINE_BODY:
-            try:
-                answer = self._predict(body, content_type, wanted, headers)
-            except Exception as error:  # noqa: BLE001 the HTTP boundary: `_fail` tells them apart
-                self._fail(error, 0, headers, received, reply)
-            else:
-                self._succeed(answer, -1, headers, received, reply)
-                if self._capture is not None:
-                    self._capture.record(body, content_type, answer, headers)
+        if not self._inline or len(body) > INLINE_BODY:
+            self._submit(Call(body, content_type, wanted, headers), received, reply)
             return
+        try:
+            answer = self._predict(body, content_type, wanted, headers)
+        except Exception as error:  # noqa: BLE001 the HTTP boundary: `_fail` tells them apart
+            self._fail(error, 0, headers, received, reply)
+        else:
+            self._succeed(answer, -1, headers, received, reply)
+            if self._capture is not None:
+                self._capture.record(body, content_type, answer, headers)
+
+    def _submit(self, call: Call, received: int, reply: Reply) -> None:
+        """Have the backlog answer. A method of its own: a closure makes every name that it uses slower to reach."""
 
         def done(outcome: Outcome, model: int) -> None:
             self._show_backlog()
             if not isinstance(outcome, Answer):
-                self._fail(outcome, model, headers, received, reply)
+                self._fail(outcome, model, call.headers, received, reply)
                 return
-            self._succeed(outcome, model, headers, received, reply)
+            self._succeed(outcome, model, call.headers, received, reply)
             if self._capture is not None:
-                self._capture.record(body, content_type, outcome, headers)
+                self._capture.record(call.body, call.content_type, outcome, call.headers)
 
         try:
-            if len(body) > self.max_body:
+            if len(call.body) > self.max_body:
                 raise self.too_large()
-            self.backlog.submit(Call(body, content_type, wanted, headers), done)
+            self.backlog.submit(call, done)
             self._show_backlog()
         except HeadgateError as error:
-            self._fail(error, 0, headers, received, reply)
+            self._fail(error, 0, call.headers, received, reply)
 
     def _succeed(self, answer: Answer, model: int, headers: Headers, received: int, reply: Reply) -> None:
         """`model`: the microseconds that the model took; -1: all there were."""

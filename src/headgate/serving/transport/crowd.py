@@ -5,6 +5,7 @@ from typing import Protocol
 
 from headgate.serving.metrics import Gauge, Metrics
 from headgate.serving.settings import Settings
+from headgate.serving.transport.heads import Heads
 
 IDLE_SECONDS = 3_900
 """A gateway keeps idle connections for an hour and would now and then send a request into one that is just being
@@ -31,6 +32,7 @@ class Crowd:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._metrics = metrics
         self.connections: set[Guest] = set()
+        self.heads = Heads()
         self.head_seconds = settings.head_seconds
         self.body_seconds = settings.body_seconds
         self.idle_seconds = IDLE_SECONDS
