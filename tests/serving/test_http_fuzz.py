@@ -65,7 +65,7 @@ STUFF += [
     b"upgrade: x\r\nconnection: upgrade\r\n",
 ]
 
-ANSWERS = {200, 400, 404, 405, 408, 413, 414, 415, 417, 431, 501}
+ANSWERS = {200, 400, 404, 405, 406, 408, 413, 414, 415, 417, 431, 501}
 
 
 def mutate(data: bytes, chance: random.Random) -> bytes:

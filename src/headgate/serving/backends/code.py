@@ -148,7 +148,7 @@ class CodePredictor:
         self, body: bytes, content_type: str | None, accept: str | None, headers: Headers = NO_HEADERS
     ) -> Answer:
         """Answer one request. Raises as `predict` does."""
-        wanted = accept if accept and accept != "*/*" else JSON
+        wanted = _wanted(accept)
         media, parameters = content_type_of(content_type)
         context = replace(self._context, headers=headers) if headers else self._context
         if self._transform:
@@ -284,6 +284,14 @@ def _call_at_load(model_fn: Hook, context: Context, program: str) -> Any:
 
 def _as_given(body: bytes, media: str, parameters: Mapping[str, str]) -> str | bytes:
     return decode_text(body, parameters) if media in (JSON, CSV) else body
+
+
+def _wanted(accept: str | None) -> str:
+    """The type the caller asks for. It may become the answer's, so it must be fit for a header."""
+    wanted = accept if accept and accept != "*/*" else JSON
+    if not wanted.isascii() or not wanted.isprintable():
+        raise InvalidInput("The Accept header is no media type.", hint=f"Ask for {JSON}, say.")
+    return wanted
 
 
 def _as_answer(result: Any, accept: str) -> Answer:

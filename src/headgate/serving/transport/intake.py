@@ -136,6 +136,7 @@ class Intake:
             or len(fields) > MAX_FIELDS
             or len(self.target) > MAX_TARGET
             or len(fields.get(b"content-length", b"")) > 7
+            or (b"connection" in fields and self.parser.get_http_version() != "1.1")
         ):
             error = self._fault_in_head()
             if error:
@@ -143,10 +144,9 @@ class Intake:
                 raise Stop
             if self.parser.should_upgrade():
                 return
+            self.persistent = self.persistent and self.parser.get_http_version() == "1.1"
             if b"transfer-encoding" in fields:
                 self.head, self.fields = fields, {}
-        if b"connection" in fields and self.parser.get_http_version() == "1.0":
-            self.persistent = False
         self.stage = BODY
 
     def count_body(self, length: int) -> None:
