@@ -3,8 +3,8 @@
 A transport feeds what it receives to `data_received` and gives its own meaning to `refuse`. The parser (llhttp, strict)
 refuses what is not HTTP: control characters, folded lines, conflicting or malformed lengths. Here is what it lets pass:
 
-    the head      at most 64 KiB, 128 fields, a target of 8 KiB; HTTP/1.0 or 1.1; no CONNECT; no transfer coding but
-                  `chunked`, and that not in HTTP/1.0; nothing expected but `100-continue`
+    the head      at most 64 KiB, 128 fields and as many repetitions, a target of 8 KiB; HTTP/1.0 or 1.1; no CONNECT;
+                  no transfer coding but `chunked`, and that not in HTTP/1.0; nothing expected but `100-continue`
     the body      what is announced, or sent, beyond DISCARDED_BODY is refused at once; chunks may not be mostly
                   framing, nor trail more fields than a head may have
     upgrades      are ignored, as a server may (Java's client offers `h2c` with its first request). The parser stops at
@@ -235,10 +235,9 @@ class Intake:
     def _excess_in_head(self) -> HeadgateError | None:
         """What there is too much of in a complete head."""
         fields = self.fields
-        repeated = self._repeated if self._repeated_for == self.requests else 0
         if len(self.target) > MAX_TARGET:
             return TargetTooLong(f"The request's target is longer than {MAX_TARGET:,} bytes.")
-        if len(fields) + repeated > MAX_FIELDS:
+        if len(fields) > MAX_FIELDS:
             return _too_many()
         if len(self.target) + sum(len(name) + len(value) + 4 for name, value in fields.items()) > MAX_HEAD:
             return _too_long()

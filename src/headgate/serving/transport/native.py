@@ -2,8 +2,8 @@
 
 One object a connection (its receiving half is `Intake`). A request is handed to the service with its last byte, and in
 most cases is answered before that call returns; where its head is known, the parser is not asked (`heads`). Head and
-body leave in one write, and so do the answers to all requests of one slice: uvloop makes a system call, and the kernel a
-packet, of each write.
+body leave in one write, and so do the answers to all requests of one slice: uvloop makes a system call, and the kernel
+a packet, of each write.
 
 Requests that come while one is being answered, or while the client does not read, wait here, and nothing more is read.
 What one read brought is parsed in slices, so that what waits is a slice of requests at most.
