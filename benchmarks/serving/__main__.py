@@ -12,9 +12,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.serving import install, page, plots
+from benchmarks.serving import install, model, page, plots, texts
 from benchmarks.serving.measure import Bench
-from benchmarks.serving.model import make
 from benchmarks.serving.results import Results, read, write
 from benchmarks.serving.servers import SERVERS, Server
 
@@ -23,7 +22,7 @@ THEIRS = ("flask", "gunicorn", "fastapi", "uvicorn", "litserve", "bentoml", "mls
 
 
 def main() -> None:
-    """Measure, print the table, write `results/serving.json`; or write docs/serving.md's figures from that."""
+    """Measure, print the table, write `results/serving.json`; or write docs/speed.md's figures from that."""
     given = options().parse_args()
     if given.docs:
         page.write(read())
@@ -63,8 +62,8 @@ def options() -> argparse.ArgumentParser:
 
 def run(servers: Sequence[Server], folder: Path, seconds: float, rounds: int) -> Results:
     """All figures."""
-    say("training the model")
-    bench = Bench.make(make(folder), folder, seconds)
+    say("training the models")
+    bench = Bench.make(model.make(folder), texts.make(folder), folder, seconds)
     figures = bench.rounds(servers, rounds, say)
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
@@ -80,8 +79,8 @@ def run(servers: Sequence[Server], folder: Path, seconds: float, rounds: int) ->
 def machine() -> dict[str, str | int]:
     """What the figures hang on."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
-    return {"cores": len(os.sched_getaffinity(0)), "processor": model, "python": platform.python_version()}
+    processor = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
+    return {"cores": len(os.sched_getaffinity(0)), "processor": processor, "python": platform.python_version()}
 
 
 def pinned() -> dict[str, str]:

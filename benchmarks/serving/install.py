@@ -1,6 +1,6 @@
-"""The peers' environments: one for each file of pins in `peers/`, in the user's cache, made by pip as it is set up here.
+"""The peers' environments, in the user's cache: one for each file of pins in `peers/`.
 
-They stand apart because their pins contradict one another.
+pip makes them, as it is set up on this machine. They stand apart because their pins contradict one another.
 """
 
 import os
@@ -33,8 +33,13 @@ def install(environment: str) -> str:
     if ready(environment):
         return ""
     subprocess.run([sys.executable, "-m", "venv", "--clear", CACHE / environment], check=True)
-    words = [programs(environment) / "python", "-m", "pip", "install", "--quiet", "--no-deps", "-r", pins(environment)]
-    done = subprocess.run(words, stderr=subprocess.PIPE, text=True, check=False)
+    pip = [str(programs(environment) / "python"), "-m", "pip"]
+    done = subprocess.run(
+        [*pip, "install", "--quiet", "--no-deps", "-r", str(pins(environment))],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         return next((line for line in done.stderr.splitlines() if line.startswith("ERROR")), "pip failed")
     (CACHE / environment / "pins.txt").write_bytes(pins(environment).read_bytes())

@@ -18,6 +18,7 @@ from benchmarks.serving.model import ASKED, FEATURES, Model
 from benchmarks.serving.results import Figures
 from benchmarks.serving.running import DoesNotStart, Place, Running, on_core, prepare
 from benchmarks.serving.servers import Server, post
+from benchmarks.serving.texts import Texts
 
 MANY, FEW = 64, 16
 TOLERANCE = 1e-3
@@ -28,9 +29,10 @@ OUTPUT_AND_ERROR = 800
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A model, a folder for what is written meanwhile, and how long to look."""
+    """The models, a folder for what is written meanwhile, and how long to look."""
 
     model: Model
+    texts: Texts
     folder: Path
     seconds: float
     program: Path | None
@@ -38,9 +40,9 @@ class Bench:
     """Servers that are left out, and why."""
 
     @classmethod
-    def make(cls, model: Model, folder: Path, seconds: float) -> "Bench":
+    def make(cls, model: Model, texts: Texts, folder: Path, seconds: float) -> "Bench":
         """With the C server, where there is a compiler."""
-        return cls(model, folder, seconds, limit.build(model.booster, FEATURES, folder))
+        return cls(model, texts, folder, seconds, limit.build(model.booster, FEATURES, folder))
 
     def rounds(self, servers: Sequence[Server], rounds: int, said: Callable[[str], None]) -> dict[str, Figures]:
         """The medians of so many rounds of those servers that work."""
@@ -74,6 +76,7 @@ class Bench:
             "peers": str(install.PEERS),
             "folder": str(self.folder / server.name),
             "base": str(self.model.base),
+            "texts": str(self.texts.base),
             "limit": str(self.program),
         }
         foreign = ("PYTHONPATH", "HEADGATE_", "SAGEMAKER_") if server.kind == "peer" else ("HEADGATE_", "SAGEMAKER_")
@@ -84,27 +87,29 @@ class Bench:
 
     def _sample(self, server: Server) -> Iterator[tuple[str, float]]:
         """One server, once. Raises DoesNotStart, also where an answer is wrong."""
-        questions = [question(server, row, [value]) for row, value in self._asked()]
+        questions = [question(server, row, value) for row, value in self._asked(server)]
         with Running(server, self._place(server), questions[0]["request"].encode("latin-1")) as running:
             yield "cold_start_s", running.cold_start
-            many = self._load(server, running, questions, server.answer, MANY, self.seconds)
+            many = self._load(running, questions, connections=MANY)
             yield "cpu_us", many["cpu_seconds"] / many["requests"] * 1e6
             yield "requests_per_second", many["requests"] / many["seconds"]
             yield "busy", many["cpu_seconds"] / many["seconds"]
             yield "p50_us", many["p50_us"]
             yield "p99_us", many["p99_us"]
-            few = self._load(server, running, questions, server.answer, FEW, self.seconds)
+            few = self._load(running, questions, connections=FEW)
             yield "p50_us_at_16", few["p50_us"]
             yield "p99_us_at_16", few["p99_us"]
             memory = processes.memory(running.root)
             yield "rss_mb", memory.largest_rss / 1e6
             yield "pss_mb", memory.total_pss / 1e6
             if server.table:
-                table = self._load(server, running, [self._table(server)], server.table, 1, self.seconds / 2)
+                table = self._load(running, [self._table(server)], connections=1, table=True)
                 yield "csv_ms", table["cpu_seconds"] / table["requests"] * 1e3
         shutil.rmtree(self.folder / server.name / "capture", ignore_errors=True)
 
-    def _asked(self) -> Iterator[tuple[list[float], float]]:
+    def _asked(self, server: Server) -> Iterator[tuple[str | list[float], str | float]]:
+        if server.kind == "text":
+            return zip(self.texts.texts, self.texts.labels, strict=True)
         return zip(self.model.X[:ASKED].tolist(), self.model.y[:ASKED].tolist(), strict=True)
 
     def _table(self, server: Server) -> Question:
@@ -116,24 +121,17 @@ class Bench:
         request = post(server.url, "text/csv", text.getvalue().encode())
         return {"request": request.decode("latin-1"), "values": self.model.y.tolist()}
 
-    def _load(
-        self,
-        server: Server,
-        running: Running,
-        questions: list[Question],
-        path: tuple[str | int, ...],
-        connections: int,
-        seconds: float,
-    ) -> Load:
+    def _load(self, running: Running, questions: list[Question], *, connections: int, table: bool = False) -> Load:
+        server = running.server
         plan: Plan = {
             "port": running.port,
             "root": running.root,
             "questions": questions,
-            "path": list(path),
+            "path": list((table and server.table) or server.answer),
             "tolerance": TOLERANCE,
             "connections": connections,
             "warm_up": WARM_UP,
-            "seconds": seconds,
+            "seconds": self.seconds,
         }
         file = self.folder / server.name / "plan.json"
         file.write_text(json.dumps(plan))
@@ -146,9 +144,9 @@ class Bench:
         return load
 
 
-def question(server: Server, row: list[float], expected: list[float]) -> Question:
+def question(server: Server, row: str | list[float], expected: str | float) -> Question:
     """One row as this server takes it."""
-    return {"request": server.request(row).decode("latin-1"), "values": [*expected]}
+    return {"request": server.request(row).decode("latin-1"), "values": [expected]}
 
 
 def figures(server: Server, samples: Sequence[dict[str, float]]) -> Figures:

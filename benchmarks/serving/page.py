@@ -1,6 +1,6 @@
-"""The tables: on the terminal, and in docs/serving.md between `<!-- figures: name -->` and `<!-- end -->`.
+"""The tables: on the terminal, and in docs/speed.md between `<!-- figures: name -->` and `<!-- end -->`.
 
-    python -m benchmarks.serving --docs
+python -m benchmarks.serving --docs
 """
 
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.serving.results import Figures, Results, of
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE = DOCS / "serving.md"
+PAGE = DOCS / "speed.md"
 BLOCK = re.compile(r"(?<=<!-- figures: )(\w+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
 BASE = "headgate"
 HEAD = ("server", "CPU us", "times ours", "p50 us", "p99 us", "p99/p50", "cold start s", "RSS MB", "1,000 rows ms")
@@ -38,7 +38,7 @@ def rows(results: Results) -> Iterator[tuple[str, ...]]:
         yield (
             figures["title"],
             amount(figures["cpu_us"]),
-            f"{of(figures, base):.1f}" if base else "",
+            f"{of(figures, base):.1f}" if base and figures["kind"] != "text" else "",
             f"{figures['p50_us_at_16']:,.0f}",
             f"{figures['p99_us_at_16']:,.0f}",
             f"{figures['p99_us_at_16'] / figures['p50_us_at_16']:.1f}",

@@ -1,4 +1,4 @@
-"""The picture of docs/serving.md, for light and for dark pages: CPU time of a request, on a logarithmic scale. The same
+"""The picture of docs/speed.md, for light and for dark pages: CPU time of a request, on a logarithmic scale. The same
 bytes for the same results."""
 
 from pathlib import Path
@@ -11,8 +11,8 @@ from benchmarks.serving.page import BASE, DOCS, amount, ordered
 from benchmarks.serving.results import Figures, Results, of
 
 LOOKS = {
-    "serving.svg": {"text": "#1f2328", "ours": "#0969da", "limit": "#1a7f37", "peer": "#afb8c1"},
-    "serving-dark.svg": {"text": "#e6edf3", "ours": "#2f81f7", "limit": "#3fb950", "peer": "#545d68"},
+    "speed.svg": {"text": "#1f2328", "ours": "#0969da", "limit": "#1a7f37", "peer": "#afb8c1"},
+    "speed-dark.svg": {"text": "#e6edf3", "ours": "#2f81f7", "limit": "#3fb950", "peer": "#545d68"},
 }
 """The text, and the bars of each kind of server."""
 BAR, ROW = 0.66, 0.36
@@ -42,7 +42,7 @@ def style(text: str) -> dict[str, object]:
 
 def bars(results: Results, colours: dict[str, str]) -> Figure:
     """One bar a server, the cheapest on top."""
-    found = ordered(results)
+    found = [figures for figures in ordered(results) if figures["kind"] != "text"]
     height = ROW * len(found) + BOTTOM + TOP
     figure = Figure(figsize=(9.2, height))
     axes = figure.add_axes((LEFT, BOTTOM / height, RIGHT - LEFT, 1 - (BOTTOM + TOP) / height))

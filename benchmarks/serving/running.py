@@ -45,14 +45,14 @@ class Running:
 
     def __init__(self, server: Server, place: Place, question: bytes) -> None:
         self.port = free_port()
-        self._server, self._question = server, question
+        self.server, self._question = server, question
         self._words = {**place.words, "port": str(self.port)}
         self._place = place
         self._log = Path(place.words["folder"]) / "server.log"
 
     def __enter__(self) -> "Running":
-        settings = {name: value.format(**self._words) for name, value in self._server.settings.items()}
-        command = [word.format(**self._words) for word in self._server.command]
+        settings = {name: value.format(**self._words) for name, value in self.server.settings.items()}
+        command = [word.format(**self._words) for word in self.server.command]
         with self._log.open("w") as log, on_core(self._place.core):
             self.began = time.perf_counter()
             self._process = subprocess.Popen(

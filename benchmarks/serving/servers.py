@@ -1,7 +1,7 @@
 """What is measured: how each server is started and asked, each with the settings that are best for one core.
 
 Words in braces are filled in when it starts: `port`, `bin` (its environment's programs), `peers` (our files for it),
-`folder` (its own, for this run), `base` (the unpacked package), `limit` (the C program).
+`folder` (its own, for this run), `base` and `texts` (the unpacked packages), `limit` (the C program).
 """
 
 import json
@@ -13,8 +13,17 @@ from typing import Any, Literal
 from benchmarks.serving.model import FEATURES
 
 Row = Sequence[float]
-Kind = Literal["ours", "limit", "peer"]
+Kind = Literal["ours", "text", "limit", "peer"]
+"""`text` is ours too, with a model of its own."""
 Path = tuple[str | int, ...]
+
+
+SERVE = (sys.executable, "-m", "headgate.serving", "serve")
+SETTINGS = {
+    "SAGEMAKER_BASE_DIR": "{base}",
+    "HEADGATE_BIND": "127.0.0.1:{port}",
+    "HEADGATE_CAPTURE": "{folder}/capture",
+}
 
 
 def named(row: Row) -> Any:
@@ -37,30 +46,32 @@ class Server:
     files: Mapping[str, Any] = field(default_factory=dict)
     prepare: tuple[str, ...] = ()
     url: str = "/invocations"
-    body: Callable[[Row], Any] = named
+    body: Callable[[Any], Any] = named
+    head: str = ""
+    """Further header lines."""
     table: Path | None = None
 
-    def request(self, row: Row) -> bytes:
+    def request(self, row: Any) -> bytes:
         """The whole request for one row."""
-        return post(self.url, "application/json", json.dumps(self.body(row)).encode())
+        return post(self.url, "application/json", json.dumps(self.body(row)).encode(), self.head)
 
 
-def post(url: str, media: str, body: bytes) -> bytes:
+def post(url: str, media: str, body: bytes, more: str = "") -> bytes:
     """An HTTP request."""
-    head = f"POST {url} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {media}\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    lines = f"Host: 127.0.0.1\r\nContent-Type: {media}\r\nContent-Length: {len(body)}\r\n{more}\r\n"
+    return f"POST {url} HTTP/1.1\r\n{lines}".encode() + body
 
 
-def ours(name: str, title: str, **settings: str) -> Server:
+def ours(name: str, title: str, head: str = "", **settings: str) -> Server:
     """Headgate's, with validation, metrics and everything captured."""
-    given = {"SAGEMAKER_BASE_DIR": "{base}", "HEADGATE_BIND": "127.0.0.1:{port}", "HEADGATE_CAPTURE": "{folder}/capture"}
     return Server(
         name,
         title,
         "ours",
-        (sys.executable, "-m", "headgate.serving", "serve"),
+        SERVE,
         ("prediction", "value"),
-        settings=given | settings,
+        settings=SETTINGS | settings,
+        head=head,
         table=("predictions", "*", "value"),
     )
 
@@ -94,13 +105,23 @@ def bentoml(name: str, title: str, answer: Path, body: Callable[[Row], Any]) -> 
 
 SERVERS = (
     ours("headgate", "Headgate"),
+    ours("headgate-ids", "Headgate, each request with an id of its own", "X-Request-Id: 5e0b6a5e-1f2d\r\n"),
+    Server(
+        "headgate-text",
+        "Headgate, a text model (TF-IDF + linear)",
+        "text",
+        SERVE,
+        ("prediction", "label"),
+        settings=SETTINGS | {"SAGEMAKER_BASE_DIR": "{texts}"},
+        body=lambda text: {"text": text},
+    ),
     ours("headgate-asgi", "Headgate on uvicorn (the reference)", HEADGATE_TRANSPORT="asgi"),
     Server("limit", "C, epoll, trees compiled in (the limit)", "limit", ("{limit}", "{port}"), ("prediction", "value")),
     Server(
         "fastapi",
         "FastAPI + uvicorn, pydantic, ndarray",
         "peer",
-        (*"{bin}/uvicorn --app-dir {peers} --port {port} --no-access-log".split(), "fastapi_ndarray:app"),
+        (*["{bin}/uvicorn", "--app-dir", "{peers}", "--port", "{port}", "--no-access-log"], "fastapi_ndarray:app"),
         ("value",),
         environment="web",
     ),
@@ -137,7 +158,23 @@ SERVERS = (
         "mlflow",
         "mlflow models serve",
         "peer",
-        (*"{bin}/mlflow models serve -m {folder}/model --env-manager local -w 1 -h 127.0.0.1".split(), "-p", "{port}"),
+        (
+            *[
+                "{bin}/mlflow",
+                "models",
+                "serve",
+                "-m",
+                "{folder}/model",
+                "--env-manager",
+                "local",
+                "-w",
+                "1",
+                "-h",
+                "127.0.0.1",
+            ],
+            "-p",
+            "{port}",
+        ),
         ("predictions", 0),
         environment="mlflow",
         prepare=("{bin}/python", "{peers}/mlflow_model.py", "{folder}/model"),

@@ -1,7 +1,7 @@
 # mypy: ignore-errors
 """LitServe: one worker, one API server; BATCH requests at most in one call of the model.
 
-    python litserve_server.py PORT BATCH
+python litserve_server.py PORT BATCH
 """
 
 import os
@@ -17,7 +17,7 @@ NAMES = os.environ["FEATURES"].split(",")
 class Predictor(ls.LitAPI):
     """The model."""
 
-    def setup(self, device):
+    def setup(self, device):  # noqa: ARG002 LitServe's signature
         """Load it, in the worker."""
         self.model = XGBRegressor(n_jobs=1)
         self.model.load_model(os.environ["MODEL"])

@@ -1,7 +1,7 @@
 # mypy: ignore-errors
 """Keeps the model as MLflow does, for `mlflow models serve`.
 
-    python mlflow_model.py FOLDER
+python mlflow_model.py FOLDER
 """
 
 import os
