@@ -8,6 +8,7 @@ import pytest
 
 from headgate.pipeline.run import Run
 from headgate.pipeline.story import why
+from tests.pace import within
 from tests.system.engine import RunningEngine, until
 from tests.system.rollouts import ROWS, Scene, engine_alone, entries, outcome, sufficient, told
 
@@ -61,9 +62,11 @@ def shown_to_be_bad(scene: Scene, run: Run) -> float:
     enough = sufficient(attempts, began)
     assert enough is not None
     (decision,), (returning,) = entries(run, "decision"), entries(run, "returning")
-    assert returning.at - decision.at < 1.0
-    assert returning.at - enough < 1.0, f"{decision.at - enough:.2f} s to decide, {returning.at - decision.at:.2f} s on"
-    assert max(a.ended for a in attempts if a.variant == "canary" and a.number == 1) < enough + 1.0
+    assert returning.at - decision.at < within(1.0)
+    assert returning.at - enough < within(1.0), (
+        f"{decision.at - enough:.2f} s to decide, {returning.at - decision.at:.2f} s on"
+    )
+    assert max(a.ended for a in attempts if a.variant == "canary" and a.number == 1) < enough + within(1.0)
     return enough
 
 

@@ -11,6 +11,7 @@ import pytest
 from headgate.engine.gateway.values import Cluster
 from tests.engine.gateway.calls import Answer, Load, call
 from tests.engine.gateway.conftest import Rig, split, until
+from tests.pace import within
 
 pytestmark = pytest.mark.slow
 
@@ -102,7 +103,7 @@ def test_a_killed_gateway_is_back_within_half_a_second(rig: Rig) -> None:
             rig.processes.kill("envoy")
             rig.start(wait=False)
             load.wait_for(100)
-            assert max(at for at, _ in load.failures[known:]) < killed + 0.5
+            assert max(at for at, _ in load.failures[known:]) < killed + within(0.5)
     assert rig.gateway.routes_in_force("iris") == {"stable": 1_000_000}
 
 
