@@ -16,7 +16,9 @@ LOOKS = {
 }
 """The text, and the bars of each kind of server."""
 BAR, ROW = 0.66, 0.36
-LEFT, RIGHT, BOTTOM, TOP = 0.36, 0.86, 0.75, 0.15
+LEAST = 3.0
+"""Microseconds where the bars begin: less than any server takes."""
+LEFT, RIGHT, BOTTOM, TOP = 0.41, 0.86, 0.75, 0.15
 """The first two are shares of the width, the others inches."""
 
 
@@ -47,6 +49,7 @@ def bars(results: Results, colours: dict[str, str]) -> Figure:
     figure = Figure(figsize=(9.2, height))
     axes = figure.add_axes((LEFT, BOTTOM / height, RIGHT - LEFT, 1 - (BOTTOM + TOP) / height))
     axes.set_xscale("log")
+    axes.set_xlim(LEAST, 1.2 * max(figures["cpu_us"] for figures in found))
     axes.set_ylim(len(found) - 0.5, -0.5)
     axes.set_yticks(range(len(found)), [figures["title"] for figures in found])
     axes.set_xlabel("CPU time of one request, microseconds (logarithmic)")
@@ -65,7 +68,7 @@ def bars(results: Results, colours: dict[str, str]) -> Figure:
 def bar(axes: Axes, place: int, figures: Figures, base: Figures | None, colours: dict[str, str]) -> None:
     """One server, with its figure and how many times ours it is."""
     axes.barh(place, figures["cpu_us"], BAR, color=colours[figures["kind"]])
-    times = f"   {of(figures, base):.1f}x" if base and figures is not base else ""
+    times = f" ({of(figures, base):.1f}x)" if base and figures is not base else ""
     axes.annotate(
         f"{amount(figures['cpu_us'])}{times}",
         (figures["cpu_us"], place),
