@@ -3,9 +3,11 @@
     event loop   record(): a sampled exchange goes into a buffer as it is, nothing is encoded
     writer       every 250 ms, or at 1 MiB, takes what waits, redacts, encodes and appends it in pieces of 32 KiB
 
-The writer gives the interpreter back with each piece it writes, so that a request waits for a few dozen records at
-most; it is seldom woken, as each time costs more than a record. One body is encoded in one go, though, and holds other
-threads up for that long: measured 1 to 2 ms for each megabyte, and 25 to 40 where it is parsed to be redacted.
+After each piece the writer sleeps for a moment, so that a request waits for a few dozen records at most. (Giving the
+interpreter back in the write alone does not do: on one core the writer has it again before anybody else ran, and
+keeps it for the five milliseconds after which Python takes it away.) It is seldom woken, as each time costs more than
+a record. One body is encoded in one go, though, and holds other threads up for that long: measured 1 to 2 ms for each
+megabyte, and 25 to 40 where it is parsed to be redacted.
 
 The buffer is bounded in bytes; what finds it full is dropped and counted, and so is what cannot be written: the answers
 never depend on it. `close` writes what is left; a process that is killed loses what waited for the writer.
@@ -28,6 +30,7 @@ BUFFER_BYTES = 16_777_216
 WAKE_BYTES = 1_048_576
 WAKE_SECONDS = 0.25
 PIECE_BYTES = 32_768
+PAUSE_SECONDS = 0.0005
 CLOSE_SECONDS = 10.0
 LOG_SECONDS = 60.0
 
@@ -147,6 +150,8 @@ class Capture:
             if lines and (size >= PIECE_BYTES or hour != folder):
                 self._append(folder, lines, size)
                 lines, size = [], 0
+                if not self._closing:
+                    time.sleep(PAUSE_SECONDS)
             folder = hour
             lines.append(line)
             size += exchange.size
