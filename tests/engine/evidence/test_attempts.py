@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from headgate.engine.evidence.attempts import Attempt, read_attempt
@@ -91,6 +91,7 @@ def test_nonsense_is_none(text: bytes | str) -> None:
     assert read_attempt(text if isinstance(text, bytes) else text.encode()) is None
 
 
+@example("status", float("inf"))
 @given(st.sampled_from(sorted(LINE)), st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.floats())
 def test_a_line_of_wrong_values_is_none_or_an_attempt(name: str, value: object) -> None:
     found = read_attempt(line(**{name: value}))

@@ -75,7 +75,7 @@ def read_attempt(line: bytes) -> Attempt | None:
             failed,
             _microseconds(told["model_us"], told["us"]) if status and server == variant else None,
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (OverflowError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
