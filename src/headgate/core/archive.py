@@ -11,14 +11,13 @@ at the end: the folder exists whole or not at all.
 import gzip
 import shutil
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from headgate.core.files import writing
-from headgate.errors import InvalidInput, NotFound, Refused
+from headgate.core.files import filling
+from headgate.errors import InvalidInput, NotFound
 
 MAX_BYTES = 4 * 1024**3
 MAX_MEMBERS = 10_000
@@ -34,20 +33,8 @@ def extract(archive: Path, folder: Path, *, max_bytes: int = MAX_BYTES, max_memb
     """
     if not archive.is_file():
         raise NotFound(f"There is no archive {archive}.")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Refused(f"{folder} is in use already.", hint="Name a folder that does not exist yet.")
-    with writing(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        # A folder of its own inside the private temporary one, so that the result has the usual mode and not 0700.
-        scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        try:
-            content = scratch / "content"
-            content.mkdir()
-            names = _unpack(archive, content, max_bytes, max_members)
-            content.rename(folder)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-    return names
+    with filling(folder) as content:
+        return _unpack(archive, content, max_bytes, max_members)
 
 
 class _Allowance:

@@ -1,6 +1,7 @@
 """Writes that survive: temporary file in the same folder, fsync, rename, fsync of the folder."""
 
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -60,3 +61,24 @@ def private_folder(path: Path) -> Path:
         if found.st_mode & 0o077:
             path.chmod(0o700)
     return path
+
+
+@contextmanager
+def filling(folder: Path) -> Iterator[Path]:
+    """A folder to fill, which becomes `folder` at the end, whole or not at all. `folder` must not exist or be empty.
+
+    Raises Refused where it is in use, Unavailable where the system does not let it be written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Refused(f"{folder} is in use already.", hint="Name a folder that does not exist yet.")
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # A folder of its own inside the private temporary one, so that the result has the usual mode and not 0700.
+        scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        try:
+            content = scratch / "content"
+            content.mkdir()
+            yield content
+            content.rename(folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)

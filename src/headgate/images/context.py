@@ -18,10 +18,10 @@ from typing import Literal
 import headgate
 from headgate.core.archive import extract
 from headgate.core.digest import sha256_file
-from headgate.core.files import writing
+from headgate.core.files import filling
 from headgate.core.manifest import MANIFEST_NAME, Manifest
 from headgate.core.progress import Progress, silent
-from headgate.errors import InvalidInput, Refused
+from headgate.errors import InvalidInput
 from headgate.images.pins import Pin, Platform, build_wheel, pin
 
 Target = Literal["sagemaker", "lambda"]
@@ -60,7 +60,7 @@ def write_context(image: Image, folder: Path, *, progress: Progress = silent) ->
 
     Raises Refused where the folder is in use, Unavailable where pip finds no answer, InvalidInput for the package.
     """
-    with _whole(folder) as new, _unpacked(image.package) as model:
+    with filling(folder) as new, _unpacked(image.package) as model:
         (new / "pip").mkdir()
         progress("building Headgate's wheel", None)
         wheel = build_wheel(new / "pip")
@@ -97,23 +97,6 @@ def _manifest(model: Path) -> Manifest | None:
 
 def _requirements(model: Path) -> Path | None:
     return model / _REQUIREMENTS if (model / _REQUIREMENTS).is_file() else None
-
-
-@contextmanager
-def _whole(folder: Path) -> Iterator[Path]:
-    """A folder to fill, which becomes `folder` at the end. Raises Refused where that exists."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Refused(f"{folder} is in use already.", hint="Name a folder that does not exist yet.")
-    with writing(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        try:
-            content = scratch / "content"
-            content.mkdir()
-            yield content
-            content.rename(folder)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
 
 
 @contextmanager
