@@ -93,7 +93,7 @@ def test_a_pipeline_over_columns_with_missing_values(tmp_path: Path, last: Any) 
 def test_numbers_alone_are_one_matrix(tmp_path: Path, estimator: Any) -> None:
     rows = np.nan_to_num(NUMBERS)
     predictor = served(packaged(tmp_path, estimator, rows, VALUES, "regression"), tmp_path / "content")
-    assert predictor.mode == "inline"
+    assert predictor.mode == "turn"
     row = [0.25, -1.5, 2.0]
     assert ask(predictor, row)["value"] == pytest.approx(estimator.predict([row])[0], rel=1e-5)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from headgate.serving.turn import FEW
 from tests.serving.models import write_code, write_package
 from tests.serving.process import ServerProcess, running, short_folder
 from tests.serving.wire import LAST, PING, exchange, head, post, statuses
@@ -22,6 +23,7 @@ from tests.serving.wire import LAST, PING, exchange, head, post, statuses
 ECHO = "def model_fn(model_dir): pass\ndef transform_fn(model, body, content_type, accept): return 'x'\n"
 PACKAGES: dict[str, Callable[[Path], Path]] = {
     "inline": write_package,
+    "turn": write_package,  # the same in company
     "thread": lambda folder: write_code(folder, ECHO),
 }
 
@@ -125,10 +127,13 @@ def servers(request: pytest.FixtureRequest) -> Iterator[list[ServerProcess]]:
     """The same package on both transports."""
     with short_folder() as path, ExitStack() as stack:
         package = PACKAGES[request.param](path / "model")
-        yield [
+        pair = [
             stack.enter_context(running(package, HEADGATE_BIND=f"unix:{path}/{name}.sock", HEADGATE_TRANSPORT=name))
             for name in ("native", "asgi")
         ]
+        for server in pair * (FEW if request.param == "turn" else 0):
+            stack.enter_context(server.connect())
+        yield pair
 
 
 def fuzz(servers: list[ServerProcess], numbers: range) -> None:

@@ -148,3 +148,38 @@ def test_a_model_that_cannot_predict_fails_to_warm_up() -> None:
     predictor = RowPredictor(Broken(), sums().schema)
     with pytest.raises(InvalidInput, match="The model does not predict: No"):
         predictor.warm_up()
+
+
+def test_requests_are_answered_together_as_each_alone() -> None:
+    predictor = sums()
+    rows = [predictor.read_one(body, None, "application/json") for body in (ROW, b'{"x":-1,"y":-2}')]
+    assert predictor.answer_each([row for row in rows if row]) == [
+        predictor.predict(ROW, None, None),
+        predictor.predict(b'{"x":-1,"y":-2}', None, None),
+    ]
+
+
+def test_a_row_that_the_model_fails_on_fails_alone() -> None:
+    first, second, third = sums().answer_each([(1.0, 2.0), (6.0, 7.0), (-1.0, 0.0)])
+    assert isinstance(second, ModelFailure)
+    assert isinstance(first, Answer)
+    assert isinstance(third, Answer)
+    assert (first.body, third.body) == (
+        b'{"prediction":%b}' % HIGH,
+        b'{"prediction":%b}' % HIGH.replace(b"high", b"low"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "accept"),
+    [
+        (b"[1,2]", None, "text/csv"),
+        (b"1,2", "text/csv", None),
+        (ROW, None, "application/json; probabilities=true"),
+        (b'[{"x":1,"y":2}]', None, None),
+        (b'{"x":1}', None, None),
+        (b'{"x":1,"y":NaN}', None, None),
+    ],
+)
+def test_what_is_not_one_plain_row_goes_its_own_way(body: bytes, content_type: str | None, accept: str | None) -> None:
+    assert sums().read_one(body, content_type, accept) is None

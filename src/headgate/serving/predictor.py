@@ -12,8 +12,9 @@ Headers = Mapping[bytes, bytes]
 
 NO_HEADERS: Headers = {}
 
-Mode = Literal["inline", "thread", "async"]
-"""Where predictions are made: on the event loop (they take microseconds), on the model thread, or as coroutines."""
+Mode = Literal["inline", "turn", "thread", "async"]
+"""Where predictions are made: on the event loop (they take microseconds), each as it comes or those of one turn
+together; on the model thread; or as coroutines."""
 
 
 class Call(NamedTuple):
@@ -65,6 +66,18 @@ class AsyncPredictor(Predictor, Protocol):
         self, body: bytes, content_type: str | None, accept: str | None, headers: Headers = NO_HEADERS
     ) -> Answer:
         """Answer one request. Raises as `predict` does."""
+
+
+class TurnPredictor(Predictor, Protocol):
+    """A predictor whose mode is `turn`: reading a request and answering it are two steps."""
+
+    def read_one(self, body: bytes, content_type: str | None, accept: str | None) -> Any | None:
+        """The checked row of a request that can be answered together with others; None for one that has to be given
+        to `predict`. Raises NotAcceptable.
+        """
+
+    def answer_each(self, rows: Sequence[Any]) -> list[Answer | HeadgateError]:
+        """One result for each of these rows."""
 
 
 def answer_or_error(predict: Callable[..., Answer], call: tuple[Any, ...]) -> Answer | HeadgateError:

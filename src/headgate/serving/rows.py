@@ -3,7 +3,8 @@
 A `Model` answers checked values; which model that is (ONNX, XGBoost, text) does not matter here.
 
 Most requests are one JSON object with a JSON answer. Those take a way of their own at the top of `predict`, without
-the calls and the values in between that the others need: with a small model these cost more than the model.
+the calls and the values in between that the others need: with a small model these cost more than the model. In two
+steps, `read_one` and `answer_each`, it is the way of requests that go through the model together.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -79,6 +80,23 @@ class RowPredictor:
                 (prediction,) = self._model.run((row,), probabilities=plan.probabilities)
                 return Answer(_encode({"prediction": prediction}), JSON)
         return self._answer(self._read(body, content_type, plan))
+
+    def read_one(self, body: bytes, content_type: str | None, accept: str | None) -> Sequence[Value | None] | None:
+        """The row of a request that is one JSON object and wants JSON; None for one that has to be given to `predict`.
+        Raises NotAcceptable.
+        """
+        plan = self._plan(content_type, accept)
+        return self._compiled.row(body) if plan.plain and not plan.probabilities else None
+
+    def answer_each(self, rows: Rows) -> list[Answer | HeadgateError]:
+        """One result for each row of a request of its own."""
+        try:
+            predictions = self._model.run(rows)
+        except HeadgateError as error:
+            if len(rows) == 1:
+                return [error]
+            return [self.answer_each([row])[0] for row in rows]  # only those whose row it was shall fail
+        return [Answer(_encode({"prediction": prediction}), JSON) for prediction in predictions]
 
     def predict_many(self, calls: Sequence[Call]) -> list[Answer | HeadgateError]:
         """One result for each call. Their rows go through the model together."""

@@ -16,8 +16,8 @@ brought together.
 import json
 import secrets
 import time
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
 from headgate.core import headers as names
@@ -30,11 +30,15 @@ from headgate.serving.failure import TIMED_OUT, ModelFailure
 from headgate.serving.logs import access_log, log_error, request_fields
 from headgate.serving.media import JSON
 from headgate.serving.metrics import CONTENT_TYPE, Counter, Gauge, Metrics
-from headgate.serving.predictor import NO_HEADERS, AsyncPredictor, Call, Headers, Predictor
+from headgate.serving.predictor import NO_HEADERS, AsyncPredictor, Call, Headers, Predictor, TurnPredictor
 from headgate.serving.settings import MEBIBYTE, Settings
+from headgate.serving.turn import FEW, Turn
 
 Reply = Callable[[int, Answer, bytes], None]
 """Takes the status, the body with its type, and further header lines; called once, on the event loop."""
+
+_Asked = tuple[bytes, str | None, Headers, int, Reply]
+"""A request that waits for the end of the turn: body, content type, headers, when it came, and who is to be told."""
 
 INLINE_BODY = 16_384
 DISCARDED_BODY = 67_108_864
@@ -49,6 +53,7 @@ _EMPTY = Answer(b"", "")
 _INVOCATIONS = b"/invocations"
 _INFERENCE_ID = names.INFERENCE_ID.encode()
 _REQUEST_ID = names.REQUEST_ID.encode()
+_CONNECTIONS = Gauge.CONNECTIONS
 _MICROSECONDS = b"%b%b: %%d\r\n" % (b"%b", names.MODEL_MICROSECONDS.encode())
 
 
@@ -59,12 +64,17 @@ class Service:
         self, predictor: Predictor, settings: Settings, metrics: Metrics, capture: Capture | None = None
     ) -> None:
         self._predict = predictor.predict
-        self._inline = predictor.mode == "inline"
+        self._inline = predictor.mode in ("inline", "turn")
         self._default_accept = settings.default_accept
         self.max_body = settings.max_body
         """Bytes."""
         self.most_discarded = max(settings.max_body, DISCARDED_BODY)
         """Bytes of a body that are read before its connection is closed."""
+        self._turn: Turn[Any, _Asked] | None = None
+        if predictor.mode == "turn":
+            together = cast(TurnPredictor, predictor)
+            self._read_one, self._answer_each = together.read_one, together.answer_each
+            self._turn = Turn(self._end_turn)
         lane = Coroutines(cast(AsyncPredictor, predictor)) if predictor.mode == "async" else ModelThread(predictor)
         self.backlog = Backlog(lane, limit=settings.queue, timeout=settings.timeout)
         self._stamp = b"%b: %b\r\n" % (names.INVOKED_VARIANT.encode(), settings.variant.encode())
@@ -128,6 +138,11 @@ class Service:
             self._submit(Call(body, content_type, wanted, headers), received, reply)
             return
         try:
+            if self._turn is not None and self._metrics.own(_CONNECTIONS) > FEW:
+                row = self._read_one(body, content_type, wanted)
+                if row is not None:
+                    self._turn.add(row, (body, content_type, headers, received, reply))
+                    return
             answer = self._predict(body, content_type, wanted, headers)
         except Exception as error:  # noqa: BLE001 the HTTP boundary: `_fail` tells them apart
             self._fail(error, 0, headers, received, reply)
@@ -135,6 +150,22 @@ class Service:
             self._succeed(answer, -1, headers, received, reply)
             if self._capture is not None:
                 self._capture.record(body, content_type, answer, headers)
+
+    def _end_turn(self, rows: Sequence[Any], asked: Sequence[_Asked]) -> None:
+        began = time.perf_counter_ns()
+        outcomes: Sequence[Outcome]
+        try:
+            outcomes = self._answer_each(rows)
+        except Exception as error:  # noqa: BLE001 the HTTP boundary: `_fail` tells them apart
+            outcomes = [error] * len(rows)
+        model = (time.perf_counter_ns() - began) // 1000
+        for outcome, (body, content_type, headers, received, reply) in zip(outcomes, asked, strict=True):
+            if isinstance(outcome, Answer):
+                self._succeed(outcome, model, headers, received, reply)
+                if self._capture is not None:
+                    self._capture.record(body, content_type, outcome, headers)
+            else:
+                self._fail(outcome, model, headers, received, reply)
 
     def _submit(self, call: Call, received: int, reply: Reply) -> None:
         """Have the backlog answer. A method of its own: a closure makes every name that it uses slower to reach."""

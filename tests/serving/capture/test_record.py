@@ -81,4 +81,4 @@ def test_the_types_and_the_sides_are_settings() -> None:
 
 def test_ids_are_distinct() -> None:
     ids = [new() for new in (EventIds(), EventIds()) for _ in range(1000)]
-    assert len({uuid.UUID(text) for text in ids}) == 2000
+    assert len({uuid.UUID(text.decode()) for text in ids}) == 2000

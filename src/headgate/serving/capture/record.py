@@ -3,15 +3,16 @@
 What CSV and JSON are is a matter of settings; such bodies are kept as text, everything else as base64, and so is what
 is not UTF-8 and what came without a content type. `customAttributes` is a list of one: the header is opaque, and
 commas in it mean whatever the caller means by them.
+
+All of a line but the bodies and ids comes again in the next, so it is put together from pieces (two thirds of the time
+that encoding objects takes, measured).
 """
 
 import time
 import uuid
 from collections.abc import Callable
-from typing import NamedTuple
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from headgate.serving.codecs import Answer
 from headgate.serving.media import parse_media_type
@@ -21,11 +22,14 @@ Redact = Callable[[bytes, str | None], bytes]
 """The body to keep in place of the one that came, by its content type."""
 
 
+_END = '"inferenceTime":"%Y-%m-%dT%H:%M:%SZ"},"eventVersion":"0"}\n'
+_encode = msgspec.json.Encoder().encode
+
 OVERHEAD = 500
 """What an exchange holds beside its bodies, in bytes."""
 
 
-class Exchange(NamedTuple):
+class Exchange(msgspec.Struct, gc=False):
     """A request and its answer, as the event loop leaves them. `moment`: seconds since the epoch."""
 
     moment: float
@@ -41,39 +45,6 @@ class Exchange(NamedTuple):
         return len(self.body) + len(self.answer.body) + OVERHEAD
 
 
-class Payload(msgspec.Struct, rename="camel", gc=False):
-    """One side of an exchange; bytes are written as base64."""
-
-    observed_content_type: str | UnsetType
-    mode: str
-    data: str | bytes
-    encoding: str
-
-
-class Sides(msgspec.Struct, rename="camel", gc=False):
-    """Which of them are there is a setting."""
-
-    endpoint_input: Payload | UnsetType
-    endpoint_output: Payload | UnsetType
-
-
-class Event(msgspec.Struct, rename="camel", gc=False):
-    """What tells one exchange from another."""
-
-    event_id: str
-    inference_id: str | UnsetType
-    custom_attributes: list[str] | UnsetType
-    inference_time: str
-
-
-class Record(msgspec.Struct, rename="camel", gc=False):
-    """The line."""
-
-    capture_data: Sides
-    event_metadata: Event
-    event_version: str
-
-
 class Encoder:
     """Exchanges to lines."""
 
@@ -82,52 +53,64 @@ class Encoder:
         self._input = settings.mode != "Output"
         self._output = settings.mode != "Input"
         self._redact_input, self._redact_output = redact_input, redact_output
-        self._encodings: dict[str | None, str] = {}
+        self._kinds: dict[tuple[str, str | None], tuple[bytes, str]] = {}
         self._new_id = EventIds()
-        self._encode = msgspec.json.Encoder().encode
         self._second = -1
-        self._time = self._hour = ""
+        self._end = b""
+        self._hour = ""
 
     def encode(self, exchange: Exchange) -> tuple[str, bytes]:
         """The hour it belongs to, `yyyy/mm/dd/hh`, and the line, with its end."""
-        moment, body, content_type, answer, inference_id, attributes = exchange
-        second = int(moment)
+        second = int(exchange.moment)
         if second != self._second:
             self._second = second
-            self._time = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(second))
+            self._end = time.strftime(_END, time.gmtime(second)).encode()
             self._hour = time.strftime("%Y/%m/%d/%H", time.gmtime(second))
-        sides = Sides(
-            self._payload("INPUT", body, content_type, self._redact_input) if self._input else UNSET,
-            self._payload("OUTPUT", answer.body, answer.content_type, self._redact_output) if self._output else UNSET,
-        )
-        event = Event(
+        sides = b""
+        if self._input:
+            sides = self._side("INPUT", exchange.body, exchange.content_type, self._redact_input)
+        if self._output:
+            side = self._side("OUTPUT", exchange.answer.body, exchange.answer.content_type, self._redact_output)
+            sides = b"%b,%b" % (sides, side) if sides else side
+        caller = b""
+        if exchange.inference_id:
+            caller = b'"inferenceId":%b,' % _encode(exchange.inference_id.decode("latin-1"))
+        if exchange.attributes:
+            caller += b'"customAttributes":%b,' % _encode([exchange.attributes.decode("latin-1")])
+        return self._hour, b'{"captureData":{%b},"eventMetadata":{"eventId":"%b",%b%b' % (
+            sides,
             self._new_id(),
-            inference_id.decode("latin-1") if inference_id else UNSET,
-            [attributes.decode("latin-1")] if attributes else UNSET,
-            self._time,
+            caller,
+            self._end,
         )
-        return self._hour, self._encode(Record(sides, event, "0")) + b"\n"
 
-    def _payload(self, mode: str, body: bytes, content_type: str | None, redact: Redact | None) -> Payload:
+    def _side(self, mode: str, body: bytes, content_type: str | None, redact: Redact | None) -> bytes:
+        """One side of an exchange, with its name."""
         if redact:
             body = redact(body, content_type)
-        encoding = self._encodings.get(content_type) or self._encoding(content_type)
-        data: str | bytes = body
+        begin, encoding = self._kinds.get((mode, content_type)) or self._kind(mode, content_type)
+        data: str | bytes = body  # bytes are written as base64
         if encoding != "BASE64":
             try:
                 data = body.decode()
             except UnicodeDecodeError:
                 encoding = "BASE64"
-        return Payload(content_type or UNSET, mode, data, encoding)
+        return b'%b%b,"encoding":"%b"}' % (begin, _encode(data), encoding.encode())
+
+    def _kind(self, mode: str, content_type: str | None) -> tuple[bytes, str]:
+        """What a side of this content type begins with, and its encoding."""
+        observed = f'"observedContentType":{_encode(content_type).decode()},' if content_type else ""
+        begin = f'"endpoint{mode.title()}":{{{observed}"mode":"{mode}","data":'
+        kind = begin.encode(), self._encoding(content_type)
+        if len(self._kinds) < 64:  # callers send the same few again and again; others must not fill the memory
+            self._kinds[mode, content_type] = kind
+        return kind
 
     def _encoding(self, content_type: str | None) -> str:
         media, parameters = parse_media_type(content_type or "")
         # text in another character set can be valid UTF-8 by accident
         text = parameters.get("charset", "utf-8") in ("utf-8", "utf8", "us-ascii", "ascii")
-        encoding = self._types.get(media, "BASE64") if text else "BASE64"
-        if len(self._encodings) < 64:  # callers send the same few again and again; others must not fill the memory
-            self._encodings[content_type] = encoding
-        return encoding
+        return self._types.get(media, "BASE64") if text else "BASE64"
 
 
 class EventIds:
@@ -137,10 +120,10 @@ class EventIds:
     """
 
     def __init__(self) -> None:
-        self._start = str(uuid.uuid4())[:24]
+        self._start = str(uuid.uuid4())[:24].encode()
         self._number = 0
 
-    def __call__(self) -> str:
+    def __call__(self) -> bytes:
         """Another one."""
         self._number += 1
-        return f"{self._start}{self._number:012x}"
+        return b"%b%012x" % (self._start, self._number)
