@@ -47,7 +47,7 @@ def test_every_problem_is_reported_at_once_with_path_expectation_and_remedy() ->
         data: {source: foo.txt, target: a, features: [a, b, b], split: {test: ten, seed: true, stratif: false}}
         train: {params: {n_estimators: 0, max_depth: 3.5, learning_rate: .nan, subsample: 2}, recipe: xgb}
         gates: {f1_macro: {max: 1}, champion: {metric: f1}, accuracy: 3}
-        environments: {Prod: {target: aws, instances: {count: 101, type: m5}}}
+        environments: {Prod: {target: gcp, instances: {count: 101, type: m5}}}
         package: {code: "s3://b/k"}
         stor: x
         1: 3
@@ -72,7 +72,7 @@ def test_every_problem_is_reported_at_once_with_path_expectation_and_remedy() ->
         'gates/champion/metric: should be one of accuracy, f1_macro, log_loss, rmse, mae, mse, r2, got "f1"',
         'package/code: should be a folder, got "s3://b/k"',
         'environments/Prod: should be small letters, digits and single hyphens, starting with a letter, got "Prod"',
-        'environments/Prod/target: should be local, got "aws"',
+        'environments/Prod/target: should be one of local, aws, got "gcp"',
         "environments/Prod/instances/count: should be at most 100, got 101",
         'environments/Prod/instances/type: should be a SageMaker instance type such as ml.m5.large, got "m5"',
         "stor: unknown key, did you mean store?",

@@ -14,8 +14,9 @@ from headgate.core.digest import digest_json
 from headgate.core.schema import Task
 from headgate.spec import rollout
 from headgate.spec.capture import Capture
-from headgate.spec.gates import METRICS, Gates
-from headgate.spec.rollout import Canary, Phase
+from headgate.spec.gates import METRICS, Gates, Metric
+from headgate.spec.hosting import Account, Alarms, Front, Hosting, Realtime, Region
+from headgate.spec.rollout import Bake, Canary, Phase
 from headgate.spec.section import Section
 from headgate.spec.serving import Serving
 
@@ -35,6 +36,11 @@ ProjectName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=20)]
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 FolderName = Annotated[str, StringConstraints(pattern=r"^[^:\x00-\x1f]+$")]
+Route = Annotated[
+    str, StringConstraints(pattern=r"^/[a-z0-9]+(-[a-z0-9]+)*(/[a-z0-9]+(-[a-z0-9]+)*){0,3}$", max_length=100)
+]
+TagName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9 _.:/=+@-]{0,127}$")]
+TagValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 _.:/=+@-]{0,256}$")]
 InstanceType = Annotated[str, StringConstraints(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 
 
@@ -80,11 +86,25 @@ class Params(Section):
     reg_alpha: float = Field(default=0.0, ge=0, description="L1 penalty on leaf values.")
 
 
+class Search(Section):
+    """Optuna looks for better parameters than `params`, on folds of the rows to learn from."""
+
+    trials: int = Field(default=40, ge=1, le=10_000, description="How many sets of parameters to try at most.")
+    timeout: Bake = Field(
+        default=300.0, json_schema_extra={"default": "5m"}, description="How long at most, such as `5m`."
+    )
+    metric: Metric | None = Field(
+        default=None, description="What to improve. Default: log_loss for classification, rmse for regression."
+    )
+    folds: int = Field(default=3, ge=2, le=10, description="How many parts the rows are divided into for it.")
+
+
 class Train(Section):
     """How the model is made."""
 
     recipe: Literal["xgboost"] = Field(default="xgboost", description="Gradient-boosted trees by XGBoost.")
     params: Params = Field(default=Params(), description="The recipe's parameters.")
+    search: Search | None = Field(default=None, description="Look for better parameters. Default: `params` are taken.")
     seed: int = Field(default=7, ge=0, le=2**31 - 1, description="Equal seeds, data and parameters: equal models.")
 
 
@@ -111,7 +131,11 @@ class Instances(Section):
 class Environment(Section):
     """One place that the project is deployed to."""
 
-    target: Literal["local"] = Field(default="local", description="Where: `local` is the engine on this machine.")
+    target: Literal["local", "aws"] = Field(
+        default="local", description="Where: `local` is the engine on this machine, `aws` an account."
+    )
+    account: Account | None = Field(default=None, description="The AWS account's 12 digits, in quotes.")
+    region: Region | None = Field(default=None, description="The AWS region, such as `eu-central-1`.")
     instances: Instances = Field(default=Instances(), description="How many model servers.")
     rollout: list[Phase] = Field(
         default=[Phase(canary=Canary())],
@@ -120,6 +144,30 @@ class Environment(Section):
     )
     capture: Capture | None = Field(
         default=None, description="Requests and answers kept for monitoring. Default: none are."
+    )
+    hosting: Hosting = Field(default=Hosting(realtime=Realtime()), description="What answers on AWS.")
+    front: Front | None = Field(
+        default=None, description="API Gateway in front of the model on AWS. Default: none; callers use AWS's own API."
+    )
+    alarms: Alarms = Field(default=Alarms(), description="What wakes somebody up on AWS.")
+    tags: dict[TagName, TagValue] = Field(
+        default={},
+        max_length=20,
+        description='Tags of everything on AWS, for cost and owner, such as `{owner: ml-team, cost-center: "17"}`.',
+    )
+
+
+class GitHub(Section):
+    """The repository whose workflows deliver the project."""
+
+    repository: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$")] = Field(
+        description="`owner/name`."
+    )
+    branch: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]{1,100}$")] = Field(
+        default="main", description="What is merged here is delivered."
+    )
+    schedule: Annotated[str, StringConstraints(pattern=r"^[0-9*,/ -]{9,40}$")] | None = Field(
+        default=None, description="When to train again whatever changed, as cron says it, in UTC: `0 3 * * 1`."
     )
 
 
@@ -135,6 +183,12 @@ class Spec(Section):
     gates: Gates = Field(default=Gates(), description="What a candidate must reach on the held-out rows.")
     package: Package = Field(default=Package(), description="What goes into the package beside the model.")
     serving: Serving = Field(default=Serving(), description="How requests are taken and answered.")
+    route: Route | None = Field(
+        default=None,
+        description="A path of the project's own that callers POST to, such as `/predict-student-score`, besides "
+        "`/invocations`.",
+    )
+    github: GitHub | None = Field(default=None, description="The repository whose workflows deliver the project.")
     environments: dict[EnvironmentName, Environment] = Field(
         default={"production": Environment()},
         min_length=1,
@@ -164,6 +218,9 @@ def crossed(document: dict[str, Any]) -> list[str]:
     for name, environment in _mapping(document, "environments").items():
         if isinstance(environment, dict):
             problems += rollout.crossed(f"environments/{name}/rollout", environment.get("rollout"))
+            lacking = [key for key in ("account", "region") if environment.get(key) is None]
+            if environment.get("target") == "aws" and lacking:
+                problems.append(f"environments/{name}: target aws needs {' and '.join(lacking)}")
     features, target = data.get("features"), data.get("target")
     if isinstance(features, list):
         if target in features:

@@ -65,7 +65,7 @@ def _default(value: Mapping[str, Any], section: Mapping[str, Any] | None) -> str
     default = value.get("default")
     if default is None or (section is not None and "patternProperties" not in value):
         return ""
-    return f"`{next(iter(default))}`" if isinstance(default, dict) else f"`{json.dumps(default)}`"
+    return f"`{next(iter(default), '{}')}`" if isinstance(default, dict) else f"`{json.dumps(default)}`"
 
 
 def _kind(schema: Mapping[str, Any], value: Mapping[str, Any]) -> str:
@@ -83,7 +83,13 @@ def _kind(schema: Mapping[str, Any], value: Mapping[str, Any]) -> str:
         for key, sign in (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
         if key in value
     ]
-    names = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}
+    names = {
+        "integer": "whole number",
+        "number": "number",
+        "string": "text",
+        "boolean": "true or false",
+        "object": "text by name",
+    }
     name = "list of text" if value.get("type") == "array" else names[value["type"]]
     return ", ".join([name, *limits])
 
