@@ -21,6 +21,8 @@ class Variant:
     weight: float = 1.0
     startup_seconds: int = 240
     """How long `/ping` may take to answer 200 (ContainerStartupHealthCheckTimeoutInSeconds)."""
+    serverless: Mapping[str, int] | None = None
+    """The ServerlessConfig, where there is one: such a variant has one instance, and shows none."""
 
     @property
     def kind(self) -> str:

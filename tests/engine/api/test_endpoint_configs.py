@@ -52,6 +52,11 @@ def test_configs_are_listed(stocked: Any) -> None:
     ]
 
 
+def serverless(memory: int = 1024, *, provisioned: int = 1, **more: Any) -> dict[str, Any]:
+    size = {"MemorySizeInMB": memory, "MaxConcurrency": 2, "ProvisionedConcurrency": provisioned}
+    return {"VariantName": "v", "ModelName": "model-1", "ServerlessConfig": size, **more}
+
+
 @pytest.mark.parametrize(
     ("variants", "more", "says"),
     [
@@ -59,17 +64,10 @@ def test_configs_are_listed(stocked: Any) -> None:
         ([variant(model="other")], {}, f'Could not find model "{ARN}model/other".'),
         ([variant(InitialVariantWeight=0.0)], {}, "weights of all variants are zero"),
         ([{"VariantName": "v", "ModelName": "model-1"}], {}, "needs InstanceType, InitialInstanceCount"),
-        (
-            [
-                {
-                    "VariantName": "v",
-                    "ModelName": "model-1",
-                    "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1},
-                }
-            ],
-            {},
-            "ServerlessConfig (variant v) is not supported",
-        ),
+        ([serverless(InstanceType="ml.m5.large")], {}, "takes no InstanceType"),
+        ([serverless(), variant()], {}, "A serverless endpoint has one variant"),
+        ([serverless(2000)], {}, "must be 1024, 2048, 3072, 4096, 5120 or 6144"),
+        ([serverless(provisioned=3)], {}, "ProvisionedConcurrency of variant v must be at most its MaxConcurrency"),
         ([variant()], {"ShadowProductionVariants": [variant("shadow")]}, "ShadowProductionVariants is not supported"),
         (
             [variant()],

@@ -330,3 +330,36 @@ def test_a_machine_is_not_asked_for_more_than_it_can_do(deployed: Any) -> None:
     assert "ask for 33" in limit(deployed.update_endpoint_weights_and_capacities, DesiredWeightsAndCapacities=entries)
     entries[0]["DesiredInstanceCount"] = 31
     deployed.update_endpoint_weights_and_capacities(EndpointName="iris", DesiredWeightsAndCapacities=entries)
+
+
+def test_a_serverless_variant_shows_its_size_and_no_instances(engine: Running, stocked: Any) -> None:
+    size = {"MemorySizeInMB": 2048, "MaxConcurrency": 5}
+    make_model(stocked, "model-2")
+    for name, model in (("small", "model-1"), ("next", "model-2")):
+        make_config(stocked, name, {"VariantName": "stable", "ModelName": model, "ServerlessConfig": size})
+    engine.deploy(stocked, "iris", "small")
+    (shown,) = stocked.describe_endpoint(EndpointName="iris")["ProductionVariants"]
+    assert (shown["CurrentServerlessConfig"], shown["DesiredServerlessConfig"]) == (size, size)
+    assert "CurrentInstanceCount" not in shown
+
+    counted = {"VariantName": "stable", "DesiredInstanceCount": 2}
+    code, message = refusal(
+        stocked.update_endpoint_weights_and_capacities, EndpointName="iris", DesiredWeightsAndCapacities=[counted]
+    )
+    assert (code, message) == ("ValidationException", "Variant stable is serverless; it has no instances to count.")
+
+    stocked.update_endpoint(EndpointName="iris", EndpointConfigName="next", RetainAllVariantProperties=True)
+    pending = stocked.describe_endpoint(EndpointName="iris")["PendingDeploymentSummary"]["ProductionVariants"][0]
+    assert pending["DesiredServerlessConfig"] == size
+    assert "DesiredInstanceCount" not in pending
+
+
+def test_a_serverless_endpoint_moves_to_instances_of_its_own(engine: Running, stocked: Any) -> None:
+    size = {"MemorySizeInMB": 2048, "MaxConcurrency": 5}
+    make_config(stocked, "small", {"VariantName": "stable", "ModelName": "model-1", "ServerlessConfig": size})
+    make_config(stocked, "large", variant(InitialInstanceCount=3))
+    engine.deploy(stocked, "iris", "small")
+    stocked.update_endpoint(EndpointName="iris", EndpointConfigName="large", RetainAllVariantProperties=True)
+    row = row_of(engine)
+    assert row.target is not None
+    assert row.target.variants[0].instance_count == 3

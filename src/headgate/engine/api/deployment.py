@@ -43,8 +43,9 @@ def _variant(variant: dict[str, Any], models: Models) -> Variant:
         image=container["Image"],
         model_data_url=model_data_url(container),
         environment=container.get("Environment", {}),
-        instance_type=variant["InstanceType"],
-        instance_count=variant["InitialInstanceCount"],
+        instance_type=variant.get("InstanceType", ""),
+        instance_count=variant.get("InitialInstanceCount", 1),
+        serverless=variant.get("ServerlessConfig"),
         weight=variant["InitialVariantWeight"],
         startup_seconds=variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS),
     )
@@ -56,7 +57,10 @@ def retained(target: Fleet, active: Fleet, request: dict[str, Any]) -> Fleet:
         return target
     excluded = {p["VariantPropertyType"] for p in request.get("ExcludeRetainedVariantProperties", [])}
     weights = {} if "DesiredWeight" in excluded else {v.name: v.weight for v in active.variants}
-    counts = {} if "DesiredInstanceCount" in excluded else {v.name: v.instance_count for v in active.variants}
+    fixed = {variant.name for variant in (*active.variants, *target.variants) if variant.serverless}
+    counts = {v.name: v.instance_count for v in active.variants if v.name not in fixed}
+    if "DesiredInstanceCount" in excluded:
+        counts = {}
     changed = target.with_weights(weights, counts)
     require_traffic(v.weight for v in changed.variants)
     return checked_size(changed)
@@ -70,7 +74,10 @@ def reweighed(active: Fleet, entries: list[dict[str, Any]]) -> Fleet:
         raise invalid(f"The variant name(s) {', '.join(unknown)} do not exist; there are {', '.join(sorted(known))}.")
     if len(set(names)) < len(names):
         raise invalid(f"Each variant may stand only once in DesiredWeightsAndCapacities; got {', '.join(names)}.")
+    serverless = {variant.name for variant in active.variants if variant.serverless}
     for entry in entries:
+        if entry["VariantName"] in serverless and "DesiredInstanceCount" in entry:
+            raise invalid(f"Variant {entry['VariantName']} is serverless; it has no instances to count.")
         _check_entry(entry)
     weights = {e["VariantName"]: e["DesiredWeight"] for e in entries if "DesiredWeight" in e}
     counts = {e["VariantName"]: e["DesiredInstanceCount"] for e in entries if "DesiredInstanceCount" in e}

@@ -1,7 +1,8 @@
 """Endpoint configs: which models an endpoint runs, on how many instances, with which share of the traffic.
 
 Configs are kept as they were sent, with AWS's defaults filled in. What the engine would not honour is refused here,
-rather than at the endpoint or never.
+rather than at the endpoint or never. How large an instance is, or a serverless variant may become, has no effect on a
+machine that is there anyway: such a variant is one process, from its first request to its last.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,7 +25,6 @@ REFUSED = {
     "CrossRegionTrafficConfig": "Leave it out.",
 }
 REFUSED_IN_VARIANT = {
-    "ServerlessConfig": "Give InstanceType and InitialInstanceCount.",
     "InstancePools": "Give InstanceType and InitialInstanceCount.",
     "ManagedInstanceScaling": "Give InitialInstanceCount.",
     "CoreDumpConfig": "Leave it out.",
@@ -110,7 +110,27 @@ def _variants(request: dict[str, Any]) -> list[dict[str, Any]]:
         for member, remedy in REFUSED_IN_VARIANT.items():
             if variant.get(member):
                 raise unsupported(f"{member} (variant {variant['VariantName']})", remedy)
-        lacking = [m for m in ("ModelName", "InstanceType", "InitialInstanceCount") if m not in variant]
-        if lacking:
-            raise invalid(f"Variant {variant['VariantName']} needs {', '.join(lacking)}.")
+        _check_size(variant, alone=len(variants) == 1)
     return variants
+
+
+def _check_size(variant: dict[str, Any], *, alone: bool) -> None:
+    """Raises ApiError where a variant has neither instances nor a ServerlessConfig, or both."""
+    name, sizes = variant["VariantName"], ("InstanceType", "InitialInstanceCount")
+    if "ServerlessConfig" not in variant:
+        lacking = [member for member in ("ModelName", *sizes) if member not in variant]
+        if lacking:
+            raise invalid(f"Variant {name} needs {', '.join(lacking)}.")
+        return
+    both = [member for member in sizes if member in variant]
+    if both:
+        raise invalid(f"Variant {name} has a ServerlessConfig; it takes no {' and no '.join(both)}.")
+    if "ModelName" not in variant:
+        raise invalid(f"Variant {name} needs ModelName.")
+    if not alone:
+        raise invalid("A serverless endpoint has one variant.")
+    config = variant["ServerlessConfig"]
+    if config["MemorySizeInMB"] % 1024:
+        raise invalid(f"MemorySizeInMB of variant {name} must be 1024, 2048, 3072, 4096, 5120 or 6144.")
+    if config.get("ProvisionedConcurrency", 0) > config["MaxConcurrency"]:
+        raise invalid(f"ProvisionedConcurrency of variant {name} must be at most its MaxConcurrency.")

@@ -47,12 +47,20 @@ def _summary(variant: Variant, endpoint: Endpoint) -> dict[str, Any]:
         "DeployedImages": _images(variant, endpoint),
         "CurrentWeight": variant.weight if endpoint.active else 0.0,
         "DesiredWeight": desired.weight,
-        "CurrentInstanceCount": variant.instance_count if endpoint.active else 0,
-        "DesiredInstanceCount": desired.instance_count,
+        **_size(variant, desired, active=endpoint.active is not None),
     }
     if endpoint.status in VARIANT_STATUS:
         summary["VariantStatus"] = [{"Status": VARIANT_STATUS[endpoint.status], "StartTime": endpoint.modified}]
     return summary
+
+
+def _size(variant: Variant, desired: Variant, *, active: bool) -> dict[str, Any]:
+    if variant.serverless:
+        return {"CurrentServerlessConfig": variant.serverless, "DesiredServerlessConfig": desired.serverless}
+    return {
+        "CurrentInstanceCount": variant.instance_count if active else 0,
+        "DesiredInstanceCount": desired.instance_count,
+    }
 
 
 def _desired(variant: Variant, endpoint: Endpoint) -> Variant:
@@ -69,9 +77,7 @@ def _pending(endpoint: Endpoint, target: Fleet) -> dict[str, Any]:
             "DeployedImages": _images(variant, endpoint),
             "CurrentWeight": 0.0,
             "DesiredWeight": variant.weight,
-            "CurrentInstanceCount": 0,
-            "DesiredInstanceCount": variant.instance_count,
-            "InstanceType": variant.instance_type,
+            **_pending_size(variant),
             "VariantStatus": [{"Status": "Creating", "StartTime": endpoint.modified}],
         }
         for variant in target.variants
@@ -80,6 +86,16 @@ def _pending(endpoint: Endpoint, target: Fleet) -> dict[str, Any]:
         "EndpointConfigName": target.config_name,
         "ProductionVariants": variants,
         "StartTime": endpoint.modified,
+    }
+
+
+def _pending_size(variant: Variant) -> dict[str, Any]:
+    if variant.serverless:
+        return {"DesiredServerlessConfig": variant.serverless}
+    return {
+        "CurrentInstanceCount": 0,
+        "DesiredInstanceCount": variant.instance_count,
+        "InstanceType": variant.instance_type,
     }
 
 
