@@ -159,6 +159,20 @@ def test_a_second_ctrl_c_does_not_wait_for_the_model(folder: Path) -> None:
     assert lines(server, "drain timed out") == 1
 
 
+def test_a_worker_that_is_still_loading_may_be_told_to_stop(folder: Path) -> None:
+    marker = folder / "loaded"
+    source = (
+        "import pathlib, time\n"
+        f"def model_fn(d):\n    while pathlib.Path({str(marker)!r}).exists(): time.sleep(0.1)\n"
+        f"    pathlib.Path({str(marker)!r}).touch()\n"
+        "def transform_fn(m, body, t, a): return 'x'\n"
+    )
+    with running(write_code(folder / "model", source), HEADGATE_BIND=f"unix:{folder}/m.sock", **TWO) as server:
+        wait_until(lambda: lines(server, "serving") == 1 and len(workers(server)) == 2)
+        assert server.end(signal.SIGTERM) == 0
+    assert lines(server, "stopped") == 2, "of the worker that served, and of the server"
+
+
 @pytest.mark.proof
 def test_a_worker_that_never_starts_again_ends_the_server(folder: Path) -> None:
     """The first worker can load the model, no other can."""
