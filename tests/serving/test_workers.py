@@ -1,5 +1,7 @@
 """Several workers behind one address; workers that die, hang or cannot start."""
 
+import asyncio
+import errno
 import os
 import signal
 import socket
@@ -12,12 +14,16 @@ from pathlib import Path
 import httpx
 import pytest
 
+from headgate.serving.metrics import Metrics, map_memory
+from headgate.serving.transport.door import SharedDoor
+from headgate.serving.workers import START_LIMIT
 from tests.serving.models import write_code, write_package
 from tests.serving.process import DEADLINE, ServerProcess, running, short_folder
 from tests.serving.wire import LAST, PING, exchange, post, read_all, statuses
 
 pytestmark = pytest.mark.slow
 
+METRICS = b"GET /metrics HTTP/1.1\r\nhost: m\r\nconnection: close\r\n\r\n"
 TWO = {"SAGEMAKER_MODEL_SERVER_WORKERS": "2"}
 
 
@@ -137,3 +143,77 @@ def test_what_does_not_fit_in_the_queue_is_shed(folder: Path) -> None:
             assert isinstance(http, httpx.Client)
             assert 'headgate_errors_total{class="shed"} 3' in http.get("/metrics").text
         assert server.end() == 0
+
+
+def test_a_second_ctrl_c_does_not_wait_for_the_model(folder: Path) -> None:
+    with running(write_code(folder / "model", STUCK), HEADGATE_BIND=f"unix:{folder}/m.sock") as server:
+        with server.connect() as caller:
+            caller.sendall(post())
+            wait_until(lambda: b"in_flight 1" in exchange(server, [METRICS]))
+            server.process.send_signal(signal.SIGINT)
+            wait_until(lambda: not (folder / "m.sock").exists())
+            assert server.process.poll() is None, "the first lets it finish"
+            began = time.monotonic()
+            assert server.end(signal.SIGINT) == 1
+        assert time.monotonic() - began < 5.0, "the drain has 25"
+    assert lines(server, "drain timed out") == 1
+
+
+def test_a_worker_that_is_still_loading_may_be_told_to_stop(folder: Path) -> None:
+    marker = folder / "loaded"
+    source = (
+        "import pathlib, time\n"
+        f"def model_fn(d):\n    while pathlib.Path({str(marker)!r}).exists(): time.sleep(0.1)\n"
+        f"    pathlib.Path({str(marker)!r}).touch()\n"
+        "def transform_fn(m, body, t, a): return 'x'\n"
+    )
+    with running(write_code(folder / "model", source), HEADGATE_BIND=f"unix:{folder}/m.sock", **TWO) as server:
+        wait_until(lambda: lines(server, "serving") == 1 and len(workers(server)) == 2)
+        assert server.end(signal.SIGTERM) == 0
+    assert lines(server, "stopped") == 2, "of the worker that served, and of the server"
+
+
+@pytest.mark.proof
+def test_a_worker_that_never_starts_again_ends_the_server(folder: Path) -> None:
+    """The first worker can load the model, no other can."""
+    marker = folder / "loaded"
+    source = f"def model_fn(d): open({str(marker)!r}, 'x')\ndef transform_fn(m, body, t, a): return 'x'\n"
+    with running(write_code(folder / "model", source), HEADGATE_BIND=f"unix:{folder}/m.sock", **TWO) as server:
+        wait_until(lambda: lines(server, "serving") == 1)
+        assert server.wait() == 1
+    assert lines(server, "worker died") == START_LIMIT - 1
+
+
+class FullTable(socket.socket):
+    """A listener for whose first visitors no file can be opened."""
+
+    refused = 0
+
+    def accept(self) -> tuple[socket.socket, object]:
+        self.refused += 1
+        if self.refused < 3:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return super().accept()
+
+
+def test_a_worker_that_can_open_no_file_tries_again() -> None:
+    async def given() -> bytes:
+        loop = asyncio.get_running_loop()
+        told: asyncio.Future[bytes] = loop.create_future()
+
+        class Listening(asyncio.Protocol):
+            def data_received(self, data: bytes) -> None:
+                told.set_result(data)
+
+        listener = FullTable()
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        door = SharedDoor(listener, Listening, Metrics(map_memory()))
+        with socket.create_connection(listener.getsockname()) as guest:
+            guest.sendall(b"hello")
+            heard = await asyncio.wait_for(told, DEADLINE)
+        door.close()
+        assert listener.refused == 3
+        return heard
+
+    assert asyncio.run(given()) == b"hello"

@@ -117,7 +117,9 @@ class _Parent:
             began = time.monotonic()
             served, code = await self._one(number)
             if self._stop.is_set():
-                self._failure = self._failure or code
+                # one that was still loading has nobody to answer, and dies of the signal itself
+                if code and (served or code != -signal.SIGTERM):
+                    self._failure = self._failure or abs(code)
                 return
             settled = served and time.monotonic() - began > _SETTLED
             failures = 0 if settled else failures + 1
