@@ -67,7 +67,10 @@ class Data(Section):
         description="The column to predict. For a scikit-learn data set, the name to give to what it predicts."
     )
     features: list[ColumnName] | None = Field(
-        default=None, min_length=1, description="The columns to learn from, all numeric. Default: all but the target."
+        default=None,
+        min_length=1,
+        description="The columns to learn from: numbers, or at most 100 "
+        "categories of text. Default: all but the target.",
     )
     split: Split = Field(default=Split(), description="How rows are held out.")
 

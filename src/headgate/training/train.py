@@ -14,6 +14,7 @@ import xgboost
 import headgate
 from headgate.core.digest import digest_json
 from headgate.core.progress import Progress, silent
+from headgate.data.categories import by_target
 from headgate.data.git import commit_of
 from headgate.data.load import Division, divide, load
 from headgate.data.runs import Record, Run, Runs
@@ -35,6 +36,7 @@ def train(project: Project, *, progress: Progress = silent, now: datetime | None
     progress("reading", None)
     table = load(project)
     division = divide(project, table)
+    table = by_target(table, project.spec.task, division.train)
     labels = table.labels if project.spec.task == "classification" else ()
     trained = boost(
         project.spec.task,
@@ -90,4 +92,5 @@ def _record(
             "scikit-learn": sklearn.__version__,
             "xgboost": xgboost.__version__,
         },
+        categories=table.categories,
     )
