@@ -150,8 +150,15 @@ def test_control_c_stops_a_long_training_and_leaves_nothing(tmp_path: Path) -> N
     assert not project.store.exists()
 
 
-@pytest.mark.parametrize("module", ["numpy", "xgboost"])
-def test_without_the_extra_the_remedy_is_named(module: str) -> None:
-    code = f"import sys; sys.modules[{module!r}] = None\nimport headgate.data.table, headgate.data.trained"
+@pytest.mark.parametrize(
+    ("module", "ours"),
+    [
+        ("numpy", "headgate.data.table"),
+        ("xgboost", "headgate.data.trained"),
+        ("optuna", "headgate.training.search"),
+    ],
+)
+def test_without_the_extra_the_remedy_is_named(module: str, ours: str) -> None:
+    code = f"import sys; sys.modules[{module!r}] = None\nimport {ours}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "MissingExtra" in done.stderr
