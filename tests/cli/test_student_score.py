@@ -48,7 +48,7 @@ def test_from_simulated_students_to_an_answered_request(shell: Shell) -> None:
     assert deployed["endpoint"] == "student-score-production"
     assert deployed["probe"]
     assert shell.json("invoke", STUDENT)["body"] == predicted
-    refused = shell.run("invoke", STUDENT.replace("library", "libary"), code=2).stderr
+    refused = shell.run("invoke", STUDENT.replace("library", "Library"), code=2).stderr
     assert "expected one of" in refused
     assert "Did you mean 'library'?" in refused
     assert "on AWS" in shell.run("deploy", "--env", "cloud", code=5).stderr
