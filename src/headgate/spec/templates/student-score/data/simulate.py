@@ -10,6 +10,7 @@ sequence Python promises to keep. It needs nothing but Python.
 
 import argparse
 import csv
+import math
 import random
 import sys
 from pathlib import Path
@@ -51,7 +52,7 @@ class Chance:
 
     def one_of(self, shares: dict[str, float]) -> str:
         """A name, as often as its share says."""
-        left = self._draw() * sum(shares.values())
+        left = self._draw() * math.fsum(shares.values())
         for name, share in shares.items():
             left -= share
             if left < 0:
@@ -91,7 +92,7 @@ def expected(habits: dict[str, float], circumstances: dict[str, str]) -> float:
     score = 4.0 + 6.0 * study - 0.15 * max(0.0, study - 5) ** 2 + 0.25 * (habits["attendance"] - 50)
     score += 0.45 * habits["previous_score"] + 0.08 * habits["homework_done"] + 0.4 * habits["exercise_days"]
     score -= 1.5 * abs(sleep - 8) + 0.9 * habits["screen_hours"] + 0.8 * max(0, stress - 5)
-    return score + sum(EFFECTS[name][value] for name, value in circumstances.items())
+    return score + math.fsum(EFFECTS[name][value] for name, value in circumstances.items())
 
 
 def main() -> None:
