@@ -16,7 +16,7 @@ from headgate.data.runs import MODEL_NAME, Run
 from headgate.errors import InvalidInput, Refused
 from headgate.spec import Project
 from headgate.training import train
-from headgate.training.search import _held
+from headgate.training.journal import alone_in
 from tests.data.projects import bundled, make
 from tests.data.test_rows import STUDENTS
 
@@ -160,7 +160,7 @@ def run_search(project: Project) -> None:
 def test_a_search_that_is_under_way_is_left_alone(tmp_path: Path) -> None:
     project = project_in(tmp_path, trials=1)
     train(project)
-    with _held(journal_of(project).parent), pytest.raises(Refused, match="Another `headgate train` searches"):
+    with alone_in(journal_of(project).parent), pytest.raises(Refused, match="Another `headgate train` searches"):
         train(project)
 
 

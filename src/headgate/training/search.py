@@ -11,13 +11,10 @@ The parameters of headgate.yaml are the first trial. After each fold a trial tha
 before it, at the same fold, is given up. A trial that the timeout cuts short is no trial.
 """
 
-import fcntl
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,9 +29,8 @@ from headgate.core.progress import Progress
 from headgate.core.schema import Task
 from headgate.data.categories import by_target
 from headgate.data.table import Table
-from headgate.errors import InvalidInput, MissingExtra, Refused
+from headgate.errors import InvalidInput, MissingExtra
 from headgate.spec import Project
-from headgate.spec.gates import higher_is_better
 from headgate.spec.model import Search, Train
 from headgate.training.boost import boost
 from headgate.training.folds import folds
@@ -42,15 +38,13 @@ from headgate.training.metrics import score_classes, score_values
 
 try:
     import optuna
-    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
     from optuna.trial import FrozenTrial, TrialState
 
+    from headgate.training.journal import alone_in, open_study
     from headgate.training.space import suggest
 except ImportError:
     raise MissingExtra("A search for parameters", "train") from None
 
-UNPRUNED_TRIALS = 5
-"""So many trials come to their end before one is given up: there is no median to speak of before."""
 RANDOM_TRIALS = 8
 """So many are drawn at random before those that are finished say where to look."""
 DEFAULT_METRICS: dict[Task, str] = {"classification": "log_loss", "regression": "rmse"}
@@ -79,9 +73,9 @@ def search(project: Project, wanted: Search, table: Table, rows: npt.NDArray[np.
     trials = _Trials(project.spec.train, project.spec.task, labels, metric, parts)
     described = _described(project, metric, table, rows, wanted)
     folder = project.store / "searches" / digest_json(described)
-    with writing(folder), _held(folder):
+    with writing(folder), alone_in(folder):
         write_atomic(folder / "search.json", canonical_json(described))
-        study = _open(folder / "journal.log", metric)
+        study = open_study(folder / "journal.log", metric)
         stopped = _go_on(study, trials, wanted, progress)
     return _found(project, study, metric, wanted, stopped)
 
@@ -179,57 +173,6 @@ def _described(
             "xgboost": xgboost.__version__,
         },
     }
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """The folder, for one process alone; the system lets go of it when the process ends, however it ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("wb") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Refused(
-                "Another `headgate train` searches for the same parameters.", hint="Wait for it, or stop it."
-            ) from None
-        yield
-
-
-class _NoLock(JournalFileOpenLock):
-    """Optuna's own lock outlives a killed process; the folder has one that does not."""
-
-    def acquire(self) -> bool:
-        """There is nothing to wait for."""
-        return True
-
-    def release(self) -> None:
-        """There is nothing to let go of."""
-
-
-def _open(journal: Path, metric: str) -> optuna.Study:
-    """The study so far, without what a killed process left half done."""
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    if journal.exists():
-        content = journal.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            write_atomic(journal, content[:whole])
-    try:
-        storage = optuna.storages.JournalStorage(JournalFileBackend(str(journal), _NoLock(str(journal))))
-        study = optuna.create_study(
-            storage=storage,
-            study_name="search",
-            direction="maximize" if higher_is_better(metric) else "minimize",
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=UNPRUNED_TRIALS),
-            load_if_exists=True,
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:  # what Optuna trips over
-        raise InvalidInput(
-            f"{journal} is damaged: {error!r}.", hint=f"Remove the folder {journal.parent}; the search starts anew."
-        ) from None
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.tell(trial.number, state=TrialState.FAIL)
-    return study
 
 
 def _go_on(study: optuna.Study, trials: _Trials, wanted: Search, progress: Progress) -> str:
