@@ -14,13 +14,16 @@ from headgate.cli.command import Call, Command
 def command(call: Call, *, name: str, folder: Path) -> None:
     """Write a new model project.
 
-    NAME is a template: iris (scikit-learn's bundled data, XGBoost). DIR must not exist yet, or be empty.
+    NAME is a template: iris (scikit-learn's bundled data, XGBoost) or student-score (a simulated CSV file with
+    categories, XGBoost and a search for its parameters). DIR must not exist yet, or be empty.
     """
-    from headgate.spec.template import write
+    from headgate.spec.template import about, write
 
     files = write(name, folder)
+    told = about(name)
     call.out.show(
-        {"template": name, "folder": str(folder.absolute()), "files": [str(file) for file in files]},
+        {"template": name, "about": told, "folder": str(folder.absolute()), "files": [str(file) for file in files]},
         *(f"wrote {file}" for file in files),
+        told,
         f"Next: cd {shlex.quote(str(folder))} && headgate train",
     )

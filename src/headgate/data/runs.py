@@ -14,7 +14,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,10 @@ class Record:
     dirty: bool | None
     """Whether the project's folder differed from the commit; None where there is no commit."""
     versions: Mapping[str, str]
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of the features that were text: the place of a category here is its number for the model."""
+    search: Mapping[str, Any] | None = None
+    """How `params` were found (`training.search`); None where they are those of headgate.yaml."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,4 +162,5 @@ def _parse(document: dict[str, Any]) -> tuple[Record, dict[str, str]]:
     files = {str(name): str(digest) for name, digest in document.pop("files").items()}
     for name in ("features", "features_with_missing", "labels"):
         document[name] = tuple(document[name])
+    document["categories"] = {name: tuple(given) for name, given in document.get("categories", {}).items()}
     return Record(**document), files

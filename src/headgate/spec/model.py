@@ -67,7 +67,10 @@ class Data(Section):
         description="The column to predict. For a scikit-learn data set, the name to give to what it predicts."
     )
     features: list[ColumnName] | None = Field(
-        default=None, min_length=1, description="The columns to learn from, all numeric. Default: all but the target."
+        default=None,
+        min_length=1,
+        description="The columns to learn from: numbers, or at most 100 "
+        "categories of text. Default: all but the target.",
     )
     split: Split = Field(default=Split(), description="How rows are held out.")
 
@@ -87,11 +90,17 @@ class Params(Section):
 
 
 class Search(Section):
-    """Optuna looks for better parameters than `params`, on folds of the rows to learn from."""
+    """Optuna looks for better parameters than `params`, on folds of the rows to learn from.
+
+    `params` are the first trial. The others look around them: `n_estimators` from a quarter to twice as many,
+    `learning_rate` 0.01 to 0.3, `max_depth` 2 to 8, `subsample` and `colsample_bytree` 0.5 to 1, `min_child_weight` and
+    `reg_lambda` 0 to 10; a range is widened where `params` are outside of it. The rest stays as it is. A search that is
+    stopped goes on with the next `headgate train`.
+    """
 
     trials: int = Field(default=40, ge=1, le=10_000, description="How many sets of parameters to try at most.")
     timeout: Bake = Field(
-        default=300.0, json_schema_extra={"default": "5m"}, description="How long at most, such as `5m`."
+        default=300.0, json_schema_extra={"default": "5m"}, description="How long at most in all, such as `5m`."
     )
     metric: Metric | None = Field(
         default=None, description="What to improve. Default: log_loss for classification, rmse for regression."
@@ -213,7 +222,7 @@ class Spec(Section):
 
 def crossed(document: dict[str, Any]) -> list[str]:
     """The problems of keys that do not fit one another, one line each. The document may be wrong anywhere."""
-    task, data, gates = document.get("task"), _mapping(document, "data"), _mapping(document, "gates")
+    task, data = document.get("task"), _mapping(document, "data")
     problems: list[str] = []
     for name, environment in _mapping(document, "environments").items():
         if isinstance(environment, dict):
@@ -234,12 +243,19 @@ def crossed(document: dict[str, Any]) -> list[str]:
     made_for = BUNDLED.get(str(data.get("source")).removeprefix("sklearn:"))
     if made_for is not None and made_for != task:
         problems.append(f"task: {data['source']} is made for {made_for}, got {task}")
-    allowed = METRICS[task]
-    foreign = {name for names in METRICS.values() for name in names} - set(allowed)
-    problems += [f"gates/{n}: not a metric of {task}; it has {', '.join(allowed)}" for n in gates if n in foreign]
-    metric = _mapping(gates, "champion").get("metric")
-    if isinstance(metric, str) and metric in foreign:
-        problems.append(f"gates/champion/metric: {metric} is not a metric of {task}; it has {', '.join(allowed)}")
+    return problems + _foreign_metrics(task, document)
+
+
+def _foreign_metrics(task: Task, document: dict[str, Any]) -> list[str]:
+    """The metrics of another task, wherever one is named."""
+    foreign = {name for names in METRICS.values() for name in names} - set(METRICS[task])
+    gates, search = _mapping(document, "gates"), _mapping(_mapping(document, "train"), "search")
+    has = f"it has {', '.join(METRICS[task])}"
+    problems = [f"gates/{name}: not a metric of {task}; {has}" for name in gates if name in foreign]
+    for where, section in (("gates/champion", _mapping(gates, "champion")), ("train/search", search)):
+        metric = section.get("metric")
+        if isinstance(metric, str) and metric in foreign:
+            problems.append(f"{where}/metric: {metric} is not a metric of {task}; {has}")
     return problems
 
 

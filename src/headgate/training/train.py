@@ -1,11 +1,14 @@
 """One training run: read, divide, learn, judge on the held-out rows, keep.
 
 Nothing is written before everything is known, and the run then appears as a whole: stopping at any point (Ctrl-C, a
-crash) leaves the store as it was. Equal data, spec and versions give a model of equal bytes.
+crash) leaves the store as it was, but for the trials of a search, which the next training goes on from. Equal data,
+spec and versions give a model of equal bytes.
 """
 
 import platform
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sklearn
@@ -14,6 +17,7 @@ import xgboost
 import headgate
 from headgate.core.digest import digest_json
 from headgate.core.progress import Progress, silent
+from headgate.data.categories import by_target
 from headgate.data.git import commit_of
 from headgate.data.load import Division, divide, load
 from headgate.data.runs import Record, Run, Runs
@@ -23,6 +27,9 @@ from headgate.data.validation import Validation
 from headgate.spec import Project
 from headgate.training.boost import boost
 from headgate.training.metrics import score_classes, score_values
+
+if TYPE_CHECKING:
+    from headgate.training.search import Found
 
 
 def train(project: Project, *, progress: Progress = silent, now: datetime | None = None) -> Run:
@@ -35,21 +42,34 @@ def train(project: Project, *, progress: Progress = silent, now: datetime | None
     progress("reading", None)
     table = load(project)
     division = divide(project, table)
+    found = _search(project, table, division, progress)
+    table = by_target(table, project.spec.task, division.train)
     labels = table.labels if project.spec.task == "classification" else ()
     trained = boost(
         project.spec.task,
         labels,
         table.X[division.train],
         table.y[division.train],
-        params=project.spec.train.params.model_dump(),
+        params=found.params if found else project.spec.train.params.model_dump(),
         seed=project.spec.train.seed,
         progress=progress,
     )
     progress("judging", None)
     held = Validation(table.X[division.test], table.y[division.test])
     record = _record(project, table, division, metrics=_judge(trained, held), now=now or datetime.now(UTC))
+    if found:
+        record = replace(record, params=found.params, search=found.record)
     progress("saving", None)
     return Runs(project.store).save(record, bytes(trained.booster.save_raw("ubj")), held.to_bytes())
+
+
+def _search(project: Project, table: Table, division: Division, progress: Progress) -> "Found | None":
+    """Better parameters than those of the spec, where it asks to look for some."""
+    if project.spec.train.search is None:
+        return None
+    from headgate.training.search import search  # Optuna takes as long to import as all the rest
+
+    return search(project, project.spec.train.search, table, division.train, progress)
 
 
 def _judge(trained: Trained, held: Validation) -> dict[str, float | None]:
@@ -90,4 +110,5 @@ def _record(
             "scikit-learn": sklearn.__version__,
             "xgboost": xgboost.__version__,
         },
+        categories=table.categories,
     )
