@@ -8,7 +8,7 @@ everything else and not only after the single keys are right.
 from collections import Counter
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from headgate.core import routes
@@ -41,13 +41,14 @@ FolderName = Annotated[str, StringConstraints(pattern=r"^[^:\x00-\x1f]+$")]
 
 
 def route(value: str) -> str:
-    """A route that is not reserved. Raises PydanticCustomError."""
+    """A path of the project's own at the gateway. Raises PydanticCustomError."""
     if problem := routes.refusal(value):
         raise PydanticCustomError("route", problem)
     return value
 
 
-Route = Annotated[str, StringConstraints(pattern=routes.PATTERN, max_length=routes.LONGEST), AfterValidator(route)]
+_RouteText = WithJsonSchema({"type": "string", "pattern": routes.PATTERN, "maxLength": routes.LONGEST})
+Route = Annotated[str, AfterValidator(route), _RouteText]
 TagName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9 _.:/=+@-]{0,127}$")]
 TagValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 _.:/=+@-]{0,256}$")]
 InstanceType = Annotated[str, StringConstraints(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
