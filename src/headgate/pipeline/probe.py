@@ -4,11 +4,15 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from headgate.core.versions import ModelVersion
 from headgate.errors import HeadgateError, InvalidInput, NotFound, Unavailable
 from headgate.hosting.runtime import Runtime
 from headgate.hosting.session import Connection
+
+if TYPE_CHECKING:
+    from headgate.data.runs import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +61,17 @@ def probe(
 
 
 def _row(store: Path, version: ModelVersion) -> bytes:
-    from headgate.data.runs import VALIDATION_NAME, Runs
+    from headgate.data.runs import Runs
+
+    (row,) = held_out_rows(Runs(store).load(version.metadata.get("run.id", "")), 1)
+    return json.dumps(row).encode()
+
+
+def held_out_rows(run: "Run", most: int) -> list[dict[str, Any]]:
+    """The first of a run's held-out rows, as a client sends them."""
+    from headgate.data.runs import VALIDATION_NAME
     from headgate.data.validation import Validation
 
-    run = Runs(store).load(version.metadata.get("run.id", ""))
-    first = Validation.from_bytes(run.read(VALIDATION_NAME)).X[0].tolist()
-    values = [None if math.isnan(value) else value for value in first]
-    return json.dumps(dict(zip(run.record.features, values, strict=True))).encode()
+    held = Validation.from_bytes(run.read(VALIDATION_NAME)).X[:most].tolist()
+    plain = [[None if isinstance(value, float) and math.isnan(value) else value for value in row] for row in held]
+    return [dict(zip(run.record.features, row, strict=True)) for row in plain]
