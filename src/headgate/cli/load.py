@@ -170,7 +170,8 @@ def _run(call: Call, terms: "Terms", target: Target) -> "Result":
                 return  # what was under way at the end
             p99 = second.to_json()["p99"]
             latency = "" if p99 is None else f", p99 {p99:.1f} ms"
-            said = f"{second.users} users, {second.sent} requests{latency}; {result.failed:,} of {result.sent:,} failed"
+            now = f"users {second.users}, requests {second.sent}{latency}"
+            said = f"{now}; failed {result.failed:,} of {result.sent:,}"
             progress(said, min(second.at / terms.seconds, 1.0))
 
         result = load(terms, tell)

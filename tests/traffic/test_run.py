@@ -1,0 +1,198 @@
+"""Real virtual users in their process, against a real server on loopback that notes what it is sent."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from headgate.traffic.result import Result, Second
+from headgate.traffic.run import load
+from headgate.traffic.terms import Terms
+from headgate.traffic.users import failure_kind, failure_text
+from tests.system.engine import until
+
+pytestmark = pytest.mark.slow
+
+ROWS = tuple(json.dumps({"row": number}) for number in range(3))
+
+
+class Server(ThreadingHTTPServer):
+    """Answers POST /good; /bad fails, /gone closes the connection. Knows what was sent, and by whom."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.lock = threading.Lock()
+        self.sent: Counter[tuple[str, str]] = Counter()
+        self.keys: set[str | None] = set()
+
+    def handle_error(self, *_: object) -> None:
+        """A user that goes is no news."""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Server
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"])).decode()
+        with self.server.lock:
+            self.server.sent[self.headers["x-user-id"], body] += 1
+            self.server.keys.add(self.headers["x-api-key"])
+        if self.path == "/gone":
+            self.close_connection = True
+            return
+        answer = b'{"Message": "all is lost"}' if self.path == "/bad" else b"{}"
+        self.send_response({"/bad": 424, "/elsewhere": 302}.get(self.path, 200))
+        self.send_header("x-amzn-errortype", "ModelError")
+        self.send_header("x-amzn-invoked-production-variant", "stable")
+        self.send_header("location", "/good")
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving() as found:
+        yield found
+
+
+def loaded(url: str, **more: float) -> tuple[Result, list[Second]]:
+    terms = {"users": 4, "ramp": 0.0, "seconds": 2.0, "rate": 40.0, **more}
+    told: list[Second] = []
+    made = Terms(url, ROWS, int(terms.pop("users")), **terms, api_key="the key")
+    return load(made, lambda second, _: told.append(second)), told
+
+
+def test_users_send_their_rows_at_their_rate_and_everything_is_counted(server: Server) -> None:
+    found, told = loaded(f"{server.url}/good")
+    assert (found.failed, found.failures) == (0, {})
+    assert found.sent == sum(server.sent.values()) == found.variants["stable"]
+    assert 40 <= found.sent <= 90, "40 a second for two seconds, were the machine idle"
+    assert list(found.seconds) == told
+    assert 2.0 <= found.took < 4.0
+    assert {user for user, _ in server.sent} == {f"load-{n}" for n in range(1, 5)}
+    assert {body for _, body in server.sent} == set(ROWS)
+    assert server.keys == {"the key"}
+    median = found.latencies["p50"]
+    assert median is not None
+    assert 0 < median < 1000
+
+
+def test_failures_are_told_by_kind_and_nothing_is_sent_twice(server: Server) -> None:
+    kinds = {"bad": "424 ModelError", "elsewhere": "302 ModelError", "gone": "connection lost"}
+    for path, kind in kinds.items():
+        before = sum(server.sent.values())
+        found, _ = loaded(f"{server.url}/{path}", users=1, seconds=1.0, rate=20.0)
+        assert found.failures == {kind: found.sent}
+        assert found.failed == sum(server.sent.values()) - before > 5
+        assert found.latencies["p99"] is None
+        assert path != "bad" or found.said == {kind: "all is lost"}
+
+
+def test_where_nobody_listens_every_request_fails() -> None:
+    with socket.socket() as bound:  # taken, but not listening
+        bound.bind(("127.0.0.1", 0))
+        found, _ = loaded(f"http://127.0.0.1:{bound.getsockname()[1]}/x", users=2, seconds=1.0)
+    assert found.failures == {"connection refused": found.sent}
+    assert found.sent > 5
+
+
+PROGRAM = """
+import json, sys
+from headgate.traffic.run import load
+from headgate.traffic.terms import Terms
+told = lambda second, result: print("told", flush=True)
+print(json.dumps(load(Terms(sys.argv[1], ("{}",), 2, 0.0, 60.0, 20.0), told).to_json()))
+"""
+
+
+def test_an_interrupt_ends_it_with_what_was_measured(server: Server) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, f"{server.url}/good"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "told\n"
+        process.send_signal(signal.SIGINT)
+        said = process.stdout.read()
+    found = json.loads(said.splitlines()[-1])
+    assert process.returncode == 0
+    assert found["interrupted"] is True
+    assert found["requests"] == sum(server.sent.values()) > 5
+    assert found["took"] < 20
+
+
+def test_users_end_with_whoever_started_them(server: Server) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, f"{server.url}/good"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "told\n"
+        (users,) = children(process.pid)
+        process.kill()
+    until(lambda: not alive(users), 10, "the users' process has ended")
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_what_failures_are_called() -> None:
+    assert failure_kind(TimeoutError("x")) == "timed out"
+    assert failure_kind(ConnectionRefusedError()) == "connection refused"
+    assert failure_kind(ConnectionResetError()) == "connection lost"
+    assert failure_kind(ValueError()) == "ValueError"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('{"Message": "long", "OriginalMessage": "{\\"error\\": {\\"message\\": \\"row 1\\"}}"}', "row 1"),
+        ('{"Message": "no such variant"}', "no such variant"),
+        ('{"message": "Forbidden"}', "Forbidden"),
+        ("<html>", "<html>"),
+        ("[1]", "[1]"),
+        ("", ""),
+    ],
+)
+def test_what_a_failure_says_is_taken_out_of_its_wrapping(body: str, said: str) -> None:
+    assert failure_text(body) == said
