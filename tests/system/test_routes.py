@@ -1,6 +1,8 @@
 """The project's own path on a real engine: claimed by deployments and rollouts, followed, loaded, killed."""
 
 import json
+import re
+import shlex
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +12,7 @@ import pytest
 
 from tests.engine.gateway.calls import Answer, call
 from tests.pace import within
-from tests.system.engine import ROW, RunningEngine, until
+from tests.system.engine import ROOT, ROW, RunningEngine, until
 from tests.system.rollouts import Scene, engine_alone, outcome, told
 from tests.system.test_endpoint import write_code
 from tests.system.test_metrics import counted
@@ -110,13 +112,13 @@ def load(scene: Scene, *words: str) -> Any:
     return json.loads(done.stdout)
 
 
-def load_while_deploying(scene: Scene, *words: str) -> Any:
-    """The same, and in its midst a new version is put in the place of the old one."""
+def load_while_deploying(scene: Scene, *words: str, after: int) -> Any:
+    """The same, and after so many requests a new version is put in the place of the old one."""
     number = scene.version("linear", bias=5.0)
     before = len(scene.attempts())
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(load, scene, *words)
-        until(lambda: len(scene.attempts()) > before + 30, within(15), "traffic flows")
+        until(lambda: len(scene.attempts()) > before + after, within(60), "traffic flows")
         deployed = scene.cli("deploy", "--version", str(number))
         assert deployed.returncode == 0, deployed.stdout + deployed.stderr
         assert not running.done(), "the load outlasts the deployment"
@@ -127,7 +129,7 @@ def load_while_deploying(scene: Scene, *words: str) -> Any:
 
 
 def test_a_deployment_under_load_by_the_path_fails_nobody(scene: Scene) -> None:
-    found = load_while_deploying(scene, "--users", "8", "--ramp", "1s", "--for", "9s", "--output", "load.svg")
+    found = load_while_deploying(scene, "--users", "8", "--ramp", "1s", "--for", "9s", "--output", "load.svg", after=30)
     assert found["url"].endswith("/predict-student")
     assert found["requests"] > 100
     assert found["variants"] == {"stable": found["requests"]}
@@ -139,8 +141,9 @@ def test_a_deployment_under_load_by_the_path_fails_nobody(scene: Scene) -> None:
 @pytest.mark.proof
 def test_thirty_users_ramping_up_for_a_minute_during_a_deployment(scene: Scene) -> None:
     found = load_while_deploying(
-        scene, "--users", "30", "--ramp", "1m", "--for", "1m", "--output", "load.html", "--output", "load.svg"
-    )
+        scene, "--users", "30", "--ramp", "1m", "--for", "1m", "--output", "load.html", "--output", "load.svg",
+        after=1000,
+    )  # fmt: skip
     assert found["requests"] > 3000
     assert max(second["users"] for second in found["seconds"]) >= 29
     assert found["took"] >= 60
@@ -187,6 +190,19 @@ def test_rows_that_the_model_refuses_are_failures_and_told(scene: Scene) -> None
     (kind,) = found["failures"]
     assert (kind["kind"], kind["count"]) == ("424 ModelError", found["requests"])
     assert "row 1: " in kind["said"]
+
+
+def test_the_commands_of_the_page_are_understood(scene: Scene) -> None:
+    """They are run in full elsewhere; here they say what they would do. The block that needs an account is left out."""
+    (block,) = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "docs" / "load.md").read_text(), re.MULTILINE | re.DOTALL)
+    lines = block.splitlines()
+    assert len(lines) == 3
+    for line in lines:
+        program, *words = shlex.split(line)
+        done = scene.cli(*words, "--env", "production", "--rows", "rows.json", "--dry-run")
+        assert (program, done.returncode) == ("headgate", 0), done.stderr
+        assert re.fullmatch(r"would send \d+ requests a second by .*/score-student for .*\n", done.stdout)
+    assert not (scene.folder / "load.json").exists()
 
 
 def test_the_path_outlives_gateway_and_engine(scene: Scene) -> None:

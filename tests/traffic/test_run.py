@@ -3,16 +3,23 @@
 import json
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from headgate.traffic.result import Result, Second
 from headgate.traffic.run import load
@@ -128,6 +135,38 @@ def test_where_nobody_listens_every_request_fails() -> None:
         found, _ = loaded(f"http://127.0.0.1:{bound.getsockname()[1]}/x", users=2, seconds=1.0)
     assert found.failures == {"connection refused": found.sent}
     assert found.sent > 5
+
+
+def test_a_key_goes_to_nobody_whose_certificate_is_not_trusted(tmp_path: Path) -> None:
+    with serving() as server:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self_signed(tmp_path))
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        found, _ = loaded(f"https://localhost:{server.server_port}/good", users=1, seconds=1.0)
+        assert found.failures == {"SSLCertVerificationError": found.sent}
+        assert found.sent > 0
+        assert (server.sent, server.keys) == (Counter(), set())
+
+
+def self_signed(folder: Path) -> Path:
+    """A certificate for localhost that nobody has vouched for, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path = folder / "both.pem"
+    path.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+    return path
 
 
 PROGRAM = """

@@ -1,10 +1,13 @@
 """Which addresses may be loaded: this machine, and the project's own front door where that is confirmed."""
 
+import re
+
 import pytest
 
 from headgate.errors import HeadgateError, Refused, UsageError
 from headgate.spec.model import Spec
 from headgate.traffic.target import check_target, is_loopback
+from tests.system.engine import ROOT
 
 HOST = "abc123.execute-api.eu-central-1.amazonaws.com"
 DOOR = f"https://{HOST}/live/v1/predict-score"
@@ -87,6 +90,11 @@ def test_what_is_no_address_is_told_as_such(url: str, says: str) -> None:
         check_target(url, project, confirmed=True)
     assert isinstance(caught.value, HeadgateError)
     assert caught.value.hint
+
+
+def test_the_front_door_on_the_page_is_one() -> None:
+    (url,) = re.findall(r"--url (\S+)", (ROOT / "docs" / "load.md").read_text())
+    check_target(url.replace("/predict-iris", "/predict-score"), project, confirmed=True)
 
 
 def test_names_are_not_asked_for() -> None:
