@@ -1,6 +1,7 @@
 """Real virtual users in their process, against a real server on loopback that notes what it is sent."""
 
 import json
+import os
 import signal
 import socket
 import ssl
@@ -21,11 +22,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from headgate.errors import Unavailable
 from headgate.traffic.result import Result, Second
 from headgate.traffic.run import load
 from headgate.traffic.terms import Terms
 from headgate.traffic.users import failure_kind, failure_text
-from tests.system.engine import until
+from tests.system.engine import ROOT, until
 
 pytestmark = pytest.mark.slow
 
@@ -204,7 +206,33 @@ def test_users_end_with_whoever_started_them(server: Server) -> None:
     until(lambda: not alive(users), 10, "the users' process has ended")
 
 
+def test_users_that_die_are_no_result(server: Server) -> None:
+    terms = Terms(f"{server.url}/good", ROWS, 2, 0.0, 30.0, 20.0)
+
+    def kill(*_: object) -> None:
+        (users,) = [child for child in children(os.getpid()) if "headgate.traffic.users" in command(child)]
+        os.kill(users, signal.SIGKILL)
+
+    with pytest.raises(Unavailable, match="ended before its time"):
+        load(terms, kill)
+
+
+def test_without_locust_it_is_told_which_extra_is_missing() -> None:
+    """An interpreter that sees our sources and no installed package."""
+    environment = {"PYTHONPATH": str(ROOT / "src"), "PATH": os.environ["PATH"]}
+    ran = subprocess.run(
+        [sys.executable, "-S", "-c", PROGRAM, "http://127.0.0.1:1/x"],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "MissingExtra: A load needs packages that are not installed." in ran.stderr
+
+
+def command(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text()
+
+
 def children(pid: int) -> list[int]:
+    """Of its main thread."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 

@@ -13,7 +13,7 @@ from headgate.cli.command import Call, Command, dry_run_option, env_option
 from headgate.cli.output import Table
 from headgate.core import durations
 from headgate.core.routes import INVOCATIONS
-from headgate.errors import Unavailable, UsageError
+from headgate.errors import InvalidInput, Unavailable, UsageError
 
 if TYPE_CHECKING:
     from headgate.hosting.endpoints import Endpoints
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 ROWS = 100
 """How many held-out rows are sent in turn."""
+ENOUGH = 0.9
+"""The share of the requests that were asked for below which it is said that they could not be sent."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def command(
 
     check_outputs(outputs)
     target = _target(call, url, environment, confirmed=confirmed)
-    seconds, warm_up = durations.parse(length), durations.parse(ramp)
+    seconds, warm_up = _seconds("--for", length), _seconds("--ramp", ramp)
     key = _key(key_variable)
     rate = users * RATE_OF_A_USER if rate is None else rate
     terms = Terms(target.url, _rows(call, rows), users, warm_up, seconds, rate, key)
@@ -105,11 +107,18 @@ def command(
         raise Unavailable(f"No request to {target.url} ended.", hint="Let it last longer.")
     for path in outputs:
         write(result, path)
-    call.out.show(result.to_json(), *_told(result), *(f"wrote {path}" for path in outputs))
+    call.out.show(result.to_json(), *_told(result, terms), *(f"wrote {path}" for path in outputs))
     if result.failed > max_failures:
         raise click.exceptions.Exit(1)
     if result.interrupted:
         raise click.exceptions.Exit(INTERRUPTED)
+
+
+def _seconds(option: str, written: str) -> float:
+    try:
+        return durations.parse(written)
+    except InvalidInput as error:
+        raise UsageError(f"{option}: {error.message}", hint="Such as 30s, 1m or 1m30s.") from None
 
 
 def _target(call: Call, url: str | None, environment: str | None, *, confirmed: bool) -> Target:
@@ -179,7 +188,7 @@ def _run(call: Call, terms: "Terms", target: Target) -> "Result":
     return replace(result, events=tuple(sorted(events, key=lambda event: event.at)))
 
 
-def _told(result: "Result") -> list[str | Table]:
+def _told(result: "Result", terms: "Terms") -> list[str | Table]:
     from headgate.traffic.axes import latency_text
     from headgate.traffic.plot import words
 
@@ -192,4 +201,8 @@ def _told(result: "Result") -> list[str | Table]:
     slow = max((second for second in result.seconds if second.latencies), key=lambda s: s.latencies[-1], default=None)
     if slow is not None:
         parts.append(f"slowest: {latency_text(slow.latencies[-1] / 1000)}, {slow.at:.0f} s after the start")
+    wanted = terms.rate * (terms.seconds - terms.ramp / 2)
+    if not result.interrupted and result.sent < ENOUGH * wanted:
+        sent = f"{result.sent:,} of about {wanted:,.0f} requests could be sent"
+        parts.append(f"{sent}: the server, or this machine, is at its limit.")
     return parts

@@ -189,10 +189,7 @@ def _onto(wanted: Deployment, current: EndpointState, tags: Mapping[str, str]) -
     change: Change = "none" if current.config_name == wanted.config else "update"
     if current.status == "Failed":
         change = "replace"
-    return replace(
-        wanted,
-        change=change,
-        endpoint_arn=current.arn,
-        last_good=current.config_name,
-        route_before="" if change == "replace" else tags.get(TAG_ROUTE, ""),
-    )
+    found = replace(wanted, change=change, endpoint_arn=current.arn, last_good=current.config_name)
+    if change == "replace":  # its path goes with it
+        return replace(found, route_owner="" if found.route_owner == current.name else found.route_owner)
+    return replace(found, route_before=tags.get(TAG_ROUTE, ""))

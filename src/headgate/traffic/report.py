@@ -47,7 +47,8 @@ def check_outputs(paths: Sequence[Path]) -> None:
                 f"{path} is not a kind of report.", hint=f"Give it a name that ends in {', '.join(SUFFIXES)}."
             )
         if path.is_dir() or not path.absolute().parent.is_dir():
-            raise NotFound(f"{path} cannot be written: there is no such folder, or it is one itself.")
+            why = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+            raise NotFound(f"{path} cannot be written: {why}.", hint="--output names a file in a folder that exists.")
 
 
 def write(result: Result, path: Path) -> None:

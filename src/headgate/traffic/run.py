@@ -30,7 +30,7 @@ def load(terms: Terms, tell: Callable[[Second, Result], None]) -> Result:
     users' process fails.
     """
     if find_spec("locust") is None:
-        raise MissingExtra("Virtual users", "load")
+        raise MissingExtra("A load", "load")
     with tempfile.TemporaryFile() as words, _users(words) as process:
         timer = threading.Timer(terms.seconds + GRACE_SECONDS, process.kill)
         timer.daemon = True

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from headgate.engine.gateway.routes import MOST_TOLD, read_routes, render_routes
-from headgate.engine.gateway.values import EndpointRoutes, VariantRoute
+from headgate.engine.gateway.values import Cluster, EndpointRoutes, VariantRoute
 from tests.engine.gateway.attempts import Log
 from tests.engine.gateway.calls import Answer, call
 from tests.engine.gateway.conftest import Rig, place, split, until
@@ -76,6 +76,24 @@ def test_attempts_are_logged_as_the_endpoint_s(rig: Rig) -> None:
     assert failed.endpoint == good.endpoint == "iris"
     assert failed.client == good.client is not None
     assert (failed.variant, failed.failed, failed.randomised) == (good.variant, True, True)
+
+
+@pytest.mark.slow
+def test_a_canary_that_fails_is_answered_for_and_the_failure_is_its_own(rig: Rig) -> None:
+    before = rig.gateway.routes("iris")
+    assert before is not None
+    stable, canary = before.variants
+    servers = {cluster.name: cluster.addresses for cluster in rig.gateway.clusters()}
+    both = Cluster("iris/canary/00000002", servers[canary.cluster], servers[stable.cluster], "stable")
+    rig.gateway.add_clusters([both], 10.0)
+    falling = replace(canary, cluster=both.name, try_seconds=1.0, named_cluster=canary.cluster)
+    rig.gateway.set_routes(replace(before, variants=(replace(stable, weight=0), falling)))
+    log = Log(rig)
+    answered = call(rig.port, ROUTE, x_test="status=500", x_test_only="canary")
+    assert (answered.status, answered.headers[VARIANT]) == (200, "stable")
+    *_, first, second = log.until(lambda found: [attempt.status for attempt in found][-2:] == [500, 200])
+    assert (first.variant, first.failed, second.variant, second.answered_by) == ("canary", True, "canary", "stable")
+    rig.gateway.set_routes(before)
 
 
 @pytest.mark.slow
