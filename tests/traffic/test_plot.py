@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.traffic.axes import Scale, latency_range, latency_text, latency_ticks, time_text, time_ticks
-from headgate.traffic.plot import HEIGHT, LEFT, RIGHT, WIDTH, plot
+from headgate.traffic.plot import HEIGHT, LEFT, RIGHT, STYLE, WIDTH, plot
 from headgate.traffic.result import Event, Result, Second
+from tests.system.engine import ROOT
 from tests.traffic.results import BEGAN, eventful, result
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -58,6 +59,12 @@ def test_both_schemes_have_every_colour() -> None:
     light, dark = plot(eventful()).partition("@media (prefers-color-scheme: dark)")[::2]
     kinds = re.compile(r"^ +(\.\w+|text) {[^}]*#[0-9a-f]{6}", re.MULTILINE)
     assert kinds.findall(light) == kinds.findall(dark)
+
+
+def test_the_picture_of_the_page_is_one_of_these() -> None:
+    picture = (ROOT / "docs" / "load.svg").read_text()
+    assert f"<style>{STYLE}</style>" in picture
+    assert "users, 0 failed</text>" in picture
 
 
 @pytest.mark.parametrize(

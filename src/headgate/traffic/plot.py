@@ -31,6 +31,7 @@ STYLE = """
   .users { stroke: #57606a; stroke-width: 1.5; fill: none }
   .event { stroke: #1a7f37; stroke-width: 1; stroke-dasharray: 2 3 }
   .happened { fill: #1a7f37 }
+  .halo { fill: #ffffff; stroke: #ffffff; stroke-width: 4; stroke-linejoin: round }
   .failed { fill: #cf222e }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 }
@@ -43,6 +44,7 @@ STYLE = """
     .users { stroke: #9198a1 }
     .event { stroke: #56d364 }
     .happened { fill: #56d364 }
+    .halo { fill: #0d1117; stroke: #0d1117 }
     .failed { fill: #ff7b72 }
   }
 """
@@ -149,12 +151,14 @@ def _rates(seconds: Sequence[Second]) -> Iterator[tuple[float, float, float]]:
 
 
 def _events(result: Result, time: Scale) -> Iterator[str]:
-    for number, event in enumerate(result.events):
-        x = time.at(event.at - result.began)
+    across = [(time.at(event.at - result.began), event.said) for event in result.events]
+    for x, _ in across:
+        yield f'<path class="event" d="M{x} {TOP - 8}V{TRAFFIC_BOTTOM}"/>'
+    for number, (x, said) in enumerate(across):
         y = TOP + 8 + 14 * (number % LABEL_ROWS)
         late = x > (LEFT + RIGHT) / 2
-        yield f'<path class="event" d="M{x} {TOP - 8}V{TRAFFIC_BOTTOM}"/>'
-        yield _text(x - 4 if late else x + 4, y, event.said, "happened", "end" if late else "start")
+        for kind in ("halo", "happened"):  # lines of others pass behind it
+            yield _text(x - 4 if late else x + 4, y, said, kind, "end" if late else "start")
 
 
 def _failures(result: Result, time: Scale) -> Iterator[str]:
