@@ -76,3 +76,10 @@ def test_a_fallback_that_is_no_variant_is_none(state: State, name: str) -> None:
 def test_seconds_that_cannot_be_waited_are_the_default(state: State, text: str, seconds: float) -> None:
     state.put_tags(ARN, {"headgate:fallback": "stable", "headgate:try-seconds": text})
     assert plan(state)[1]["canary"].try_seconds == seconds
+
+
+def test_its_own_path_is_what_the_tag_says(state: State) -> None:
+    roster = Roster("iris", state)
+    assert (roster.route, roster.plan(FLEET)[1].route) == ("", "")
+    state.put_tags(ARN, {"headgate:route": "/predict-iris"})
+    assert (roster.route, roster.plan(FLEET)[1].route) == ("/predict-iris", "/predict-iris")

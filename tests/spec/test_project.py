@@ -102,6 +102,16 @@ def test_keys_that_do_not_fit_one_another() -> None:
     ]
 
 
+def test_a_route_that_the_gateway_means_something_else_by_is_refused() -> None:
+    smallest = SMALLEST.decode()
+    assert read("headgate.yaml", SMALLEST + b"route: /predict-iris\n").route == "/predict-iris"
+    (reserved,) = problems(smallest + "route: /ping\n")
+    assert reserved == 'route: is reserved: /ping has a meaning of its own at the gateway, got "/ping"'
+    (malformed,) = problems(smallest + "route: predict\n")
+    assert malformed.startswith("route: should begin with / and have one to four parts")
+    assert malformed.endswith('such as /predict-student-score, got "predict"')
+
+
 def test_a_key_without_a_value_is_no_default() -> None:
     text = """
         project:

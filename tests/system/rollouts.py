@@ -88,7 +88,7 @@ class Scene:
 
     # ---- the project
 
-    def say(self, *, approve: bool = False, capture: object = None, **canary: Any) -> None:
+    def say(self, *, approve: bool = False, capture: object = None, route: str = "", **canary: Any) -> None:
         """Write headgate.yaml with these keys of its canary phase: short bakes unless told otherwise."""
         terms = {"steps": ["10%", "50%"], "bake": "1s", "min_requests": 20, **canary}
         phases: list[object] = [{"approve": {}}] if approve else []
@@ -99,7 +99,8 @@ class Scene:
             "data": {"source": "sklearn:iris", "target": "species"},
             "environments": {ENVIRONMENT: {"rollout": [*phases, {"canary": terms}], **more}},
         }
-        (self.folder / "headgate.yaml").write_text(json.dumps(document))
+        own_path = {"route": route} if route else {}
+        (self.folder / "headgate.yaml").write_text(json.dumps(document | own_path))
 
     @property
     def project(self) -> Project:

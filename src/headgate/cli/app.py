@@ -31,6 +31,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "rollback": "Take the endpoint back to its last good version.",
         "deploy": "Put a model version behind the project's endpoint, all at once.",
         "invoke": "Ask an endpoint.",
+        "load": "Let virtual users ask the endpoint, and see how it answers.",
         "logs": "Show what model servers, gateway and engine wrote.",
     },
 }

@@ -30,6 +30,7 @@ def command(call: Call, *, number: int | None, environment: str | None, dry_run:
     from headgate.hosting.deployment import carry_out, plan
     from headgate.hosting.endpoints import Endpoints
     from headgate.hosting.registry import Registry
+    from headgate.hosting.routes import TAG_ROUTE
     from headgate.pipeline.probe import probe
     from headgate.pipeline.start import place_of, rollouts_of
 
@@ -44,6 +45,8 @@ def command(call: Call, *, number: int | None, environment: str | None, dry_run:
         planned = plan(endpoints, version, place)
         already = f"{place.endpoint} runs version {version.number} already"
         call.out.show(_document(planned, dry_run=True), *([f"would {step}" for step in planned.steps] or [already]))
+        if place.route and planned.route_owner not in ("", place.endpoint):
+            _tell_owner(call, planned)
         return
     with call.out.goes_on_when_interrupted(), call.out.progress(f"deploy {place.endpoint}") as progress:
         endpoints.settle(place.endpoint, progress)  # a deployment that was cut short may still be under way
@@ -57,12 +60,23 @@ def command(call: Call, *, number: int | None, environment: str | None, dry_run:
             place.endpoint,
             refusable=call.project.spec.package.code is not None,
         )
+        route = endpoints.tags(state.arn).get(TAG_ROUTE, "")
     done = "already runs" if deployment.change == "none" else "now runs"
+    url = f"{connection.runtime_url}{route}" if route else ""
     call.out.show(
-        {**_document(deployment, dry_run=False), "endpoint_state": asdict(state), "probe": probed.answer},
+        {
+            **_document(deployment, dry_run=False),
+            "endpoint_state": asdict(state),
+            "probe": probed.answer,
+            "route": route,
+            "url": url,
+        },
         f"{place.endpoint} {done} version {version.number} (config {state.config_name}).",
         probed.said,
+        *([f"It answers POST {url}"] if url else []),
     )
+    if route != place.route:
+        _tell_owner(call, deployment)
 
 
 def _chosen(call: Call, registry: "Registry", number: int | None) -> ModelVersion:
@@ -97,6 +111,20 @@ def check_archive(call: Call, version: ModelVersion) -> None:
         raise InvalidInput(f"The package of version {version.number} is damaged: {archive}.", hint=hint)
 
 
+def _tell_owner(call: Call, deployment: "Deployment") -> None:
+    """Why an endpoint does not have the project's route."""
+    from headgate.core.routes import INVOCATIONS
+    from headgate.hosting.routes import TAG_ROUTE
+
+    place = deployment.place
+    call.out.say(
+        f"POST {place.route} leads to {deployment.route_owner or 'another endpoint'}, which had it first; "
+        f"{place.endpoint} is asked at {INVOCATIONS.format(place.endpoint)}.\n"
+        f"  hint: To move it here, take the tag {TAG_ROUTE} off that endpoint (`aws sagemaker delete-tags`) and deploy "
+        "again."
+    )
+
+
 def _document(deployment: "Deployment", *, dry_run: bool) -> dict[str, object]:
     return {
         "endpoint": deployment.place.endpoint,
@@ -106,5 +134,6 @@ def _document(deployment: "Deployment", *, dry_run: bool) -> dict[str, object]:
         "config": deployment.config,
         "last_good": deployment.last_good,
         "steps": list(deployment.steps),
+        "route_owner": deployment.route_owner,
         "dry_run": dry_run,
     }

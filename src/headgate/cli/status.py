@@ -1,5 +1,6 @@
 """`headgate status`."""
 
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -8,9 +9,10 @@ import click
 from headgate.cli.command import Call, Command
 from headgate.cli.output import Table
 from headgate.core.endpoints import EndpointState
-from headgate.errors import HeadgateError, Unavailable
+from headgate.errors import HeadgateError, NotFound, Unavailable
 
 if TYPE_CHECKING:
+    from headgate.hosting.endpoints import Endpoints
     from headgate.hosting.session import Connection
 
 
@@ -25,7 +27,7 @@ def command(call: Call) -> None:
 
     connection = _connection(call)
     engine = status(call.home)
-    endpoints = Endpoints(connection).list() if connection and engine["running"] else []
+    endpoints, routes = _endpoints(Endpoints(connection)) if connection and engine["running"] else ([], {})
     lines = [
         f"engine      {_process(engine['engine'])}  {engine['control_url'] or ''}".rstrip(),
         f"gateway     {_process(engine['gateway'])}  {engine['gateway_url'] or ''}".rstrip(),
@@ -33,7 +35,11 @@ def command(call: Call) -> None:
         f"home        {engine['home']}",
     ]
     table = Table(("endpoint", "status", "config", "variant", "weight", "instances"), _rows(endpoints))
-    document: dict[str, Any] = {"engine": engine, "endpoints": [asdict(endpoint) for endpoint in endpoints]}
+    document: dict[str, Any] = {
+        "engine": engine,
+        "endpoints": [{**asdict(endpoint), "route": routes.get(endpoint.name, "")} for endpoint in endpoints],
+    }
+    paths = [f"{name}: POST {engine['gateway_url']}{route}" for name, route in routes.items()]
     reasons = [
         f"{endpoint.name}: {'' if endpoint.status == 'Failed' else 'the last change was undone: '}"
         f"{endpoint.failure_reason}"
@@ -41,9 +47,21 @@ def command(call: Call) -> None:
         if endpoint.failure_reason
     ]
     document["rollouts"] = rollouts = _rollouts(call)
-    call.out.show(document, *lines, *(("", table) if endpoints else ()), *reasons, *rollouts)
+    call.out.show(document, *lines, *(("", table) if endpoints else ()), *paths, *reasons, *rollouts)
     if not engine["running"]:
         raise click.exceptions.Exit(Unavailable.exit_code)
+
+
+def _endpoints(endpoints: "Endpoints") -> tuple[list[EndpointState], dict[str, str]]:
+    """All endpoints, and the path of its own of each that has one."""
+    from headgate.hosting.routes import TAG_ROUTE
+
+    found, routes = endpoints.list(), {}
+    for state in found:
+        with suppress(NotFound):  # it goes while we look
+            if route := endpoints.tags(state.arn).get(TAG_ROUTE):
+                routes[state.name] = route
+    return found, routes
 
 
 def _connection(call: Call) -> "Connection | None":

@@ -25,6 +25,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from headgate.engine.change import LONGEST_WAIT, Change
 from headgate.engine.comeback import LOOK_SECONDS as COMEBACK_SECONDS
@@ -37,7 +38,7 @@ from headgate.engine.roster import Roster
 from headgate.engine.state import State
 from headgate.engine.sweep import Sweep
 from headgate.engine.upkeep import Upkeep
-from headgate.errors import HeadgateError
+from headgate.errors import HeadgateError, Unavailable
 
 log = logging.getLogger("headgate.engine")
 
@@ -123,6 +124,7 @@ class EndpointWorker(threading.Thread):
         if endpoint.active is not None:
             self._comeback.begin(endpoint.active)
         if endpoint.target is not None and endpoint.status != "Failed":
+            self._assert_own_path()
             pause = min(pause, self._change.advance(endpoint, endpoint.target))
             endpoint = self._state.endpoint(self.endpoint) or endpoint
         if endpoint.active is not None:
@@ -142,6 +144,13 @@ class EndpointWorker(threading.Thread):
             proven = {address for cluster in clusters for address in cluster.all_addresses}
             self._gateway.add_clusters(clusters, LONGEST_WAIT, proven=proven)
             self._gateway.set_routes(routes)
+
+    def _assert_own_path(self) -> None:
+        """While a change is under way, the fleet in force is left alone, but its own path follows the tag at once."""
+        told, route = self._gateway.routes(self.endpoint), self._roster.route
+        if told is not None and told.route != route:
+            with suppress(Unavailable):  # the next look asks again
+                self._gateway.set_routes(replace(told, route=route))
 
     def _remove(self) -> float | None:
         self._gateway.remove_routes(self.endpoint)

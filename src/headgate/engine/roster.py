@@ -3,10 +3,11 @@
 An instance belongs to every variant of its kind, be it of the fleet in force or of the new one: a change that keeps a
 variant keeps its processes. Where there are more than a fleet wants, the oldest serve it.
 
-Two tags of the endpoint say what becomes of requests that a variant fails to answer. `headgate:fallback` is the name of
-a variant: it is asked instead of any other one that fails, by a cluster that has the servers of both. Without the tag,
-or where no variant has that name, callers see the failure. `headgate:try-seconds` says how long the failing one is
-waited for.
+Three tags of the endpoint say more. `headgate:route` is a path of its own at the gateway, which no other endpoint has
+(`api.tags` sees to it). The other two say what becomes of requests that a variant fails to answer. `headgate:fallback`
+is the name of a variant: it is asked instead of any other one that fails, by a cluster that has the servers of both.
+Without the tag, or where no variant has that name, callers see the failure. `headgate:try-seconds` says how long the
+failing one is waited for.
 """
 
 import math
@@ -17,6 +18,7 @@ from headgate.engine.fleet import Fleet, Variant
 from headgate.engine.gateway.values import Cluster, EndpointRoutes, VariantRoute
 from headgate.engine.state import Instance, State
 
+ROUTE = "headgate:route"
 FALLBACK = "headgate:fallback"
 TRY_SECONDS = "headgate:try-seconds"
 DEFAULT_TRY_SECONDS = 10.0
@@ -38,6 +40,11 @@ class Roster:
         """The instances of all variants of a fleet."""
         return [] if fleet is None else [instance for variant in fleet.variants for instance in self.of(variant)]
 
+    @property
+    def route(self) -> str:
+        """Its own path at the gateway, or empty."""
+        return self._state.endpoint_tags(self.endpoint).get(ROUTE, "")
+
     def plan(self, fleet: Fleet) -> tuple[list[Cluster], EndpointRoutes]:
         """The clusters and routes of a fleet. Another set of instances is a cluster of another name."""
         tags = self._state.endpoint_tags(self.endpoint)
@@ -57,7 +64,7 @@ class Roster:
                     try_seconds=_seconds(tags.get(TRY_SECONDS, "")),
                 )
             routes.append(route)
-        return clusters, EndpointRoutes(self.endpoint, tuple(routes))
+        return clusters, EndpointRoutes(self.endpoint, tuple(routes), tags.get(ROUTE, ""))
 
     def _cluster(self, variant: Variant) -> Cluster:
         addresses = tuple(instance.address for instance in self.of(variant))

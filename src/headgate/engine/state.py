@@ -219,6 +219,14 @@ class State:
         rows = self._rows("SELECT key, value FROM tags JOIN endpoints USING (arn) WHERE name=? COLLATE BINARY", name)
         return {row["key"]: row["value"] for row in rows}
 
+    def endpoint_tagged(self, key: str, value: str) -> str | None:
+        """The name of the first endpoint that has this tag, or None."""
+        rows = self._rows(
+            "SELECT name FROM endpoints JOIN tags USING (arn) WHERE key=? AND value=? ORDER BY created LIMIT 1",
+            key, value,
+        )  # fmt: skip
+        return str(rows[0]["name"]) if rows else None
+
     def put_tags(self, arn: str, tags: dict[str, str]) -> None:
         """Add or overwrite some tags."""
         with self.transaction():

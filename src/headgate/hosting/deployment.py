@@ -18,6 +18,7 @@ from headgate.core.progress import Progress
 from headgate.core.versions import ModelVersion
 from headgate.errors import Refused
 from headgate.hosting.endpoints import WAIT_SECONDS, Endpoints
+from headgate.hosting.routes import TAG_ROUTE, claim_route, route_owner, route_step
 
 VARIANT = "stable"
 TAG_PROJECT = "headgate:project"
@@ -42,6 +43,8 @@ class Place:
     instance_type: str
     instances: int
     variables: Mapping[str, str] = field(default_factory=dict)
+    route: str = ""
+    """A path of its own at the gateway; empty for none."""
 
     @property
     def endpoint(self) -> str:
@@ -61,13 +64,18 @@ class Deployment:
     change: Change
     endpoint_arn: str = ""
     last_good: str = ""
+    route_before: str = ""
+    route_owner: str = ""
+    """The endpoint that has the place's route now, be it this one, another one or none."""
 
     @property
     def steps(self) -> tuple[str, ...]:
         """The steps in words, in order."""
         endpoint = self.place.endpoint
+        own_path = route_step(self.place.route, self.route_before, self.route_owner, endpoint)
+        last = (own_path,) if own_path else ()
         if self.change == "none":
-            return ()
+            return last
         count = f"{self.place.instances} x {self.place.instance_type}"
         return (
             f"create model {self.model} from {self.version.model_data_url}",
@@ -77,6 +85,7 @@ class Deployment:
             if self.change == "update"
             else f"create endpoint {endpoint} on {self.config}",
             f"wait until {endpoint} is InService on {self.config}",
+            *last,
         )
 
 
@@ -92,7 +101,7 @@ def plan(endpoints: Endpoints, version: ModelVersion, place: Place) -> Deploymen
             hint=f"`headgate approve {version.number}`" if waiting else "Deploy another version, or approve this one.",
         )
     current = endpoints.find(place.endpoint)
-    wanted = of(version, place)
+    wanted = replace(of(version, place), route_owner=route_owner(endpoints, place.route))
     if current is None:
         return wanted
     return _onto(wanted, current, endpoints.tags(current.arn))
@@ -151,6 +160,7 @@ def carry_out(
             pass
     state = endpoints.wait(place.endpoint, config, progress, seconds=seconds)
     endpoints.tag(state.arn, tags)  # after the wait: until then the version in force is the old one
+    claim_route(endpoints, state, place.route)
     return state
 
 
@@ -179,4 +189,7 @@ def _onto(wanted: Deployment, current: EndpointState, tags: Mapping[str, str]) -
     change: Change = "none" if current.config_name == wanted.config else "update"
     if current.status == "Failed":
         change = "replace"
-    return replace(wanted, change=change, endpoint_arn=current.arn, last_good=current.config_name)
+    found = replace(wanted, change=change, endpoint_arn=current.arn, last_good=current.config_name)
+    if change == "replace":  # its path goes with it
+        return replace(found, route_owner="" if found.route_owner == current.name else found.route_owner)
+    return replace(found, route_before=tags.get(TAG_ROUTE, ""))

@@ -15,6 +15,7 @@ from headgate.hosting.deployment import TAG_ENVIRONMENT, TAG_LAST_GOOD, TAG_PROJ
 from headgate.hosting.endpoints import Endpoints
 from headgate.hosting.evidence import Evidence
 from headgate.hosting.registry import Registry
+from headgate.hosting.routes import claim_route
 from headgate.hosting.session import Connection
 from headgate.pipeline.probe import Probed, probe
 from headgate.pipeline.run import Analysis, Thresholds
@@ -101,6 +102,9 @@ class HostedWorld:
         self._endpoints.tag(self._arn, tags)
         if not last_good:
             self._endpoints.untag(self._arn, [TAG_LAST_GOOD])
+        forward = self._terms.kind == "rollout" and version == self._terms.version
+        if forward and (state := self.endpoint()):  # a version that goes back takes no path along
+            claim_route(self._endpoints, state, self._terms.route)
         canary.release(self._endpoints, self._arn)
 
     def let_go(self) -> None:

@@ -4,11 +4,15 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from headgate.core.versions import ModelVersion
 from headgate.errors import HeadgateError, InvalidInput, NotFound, Unavailable
 from headgate.hosting.runtime import Runtime
 from headgate.hosting.session import Connection
+
+if TYPE_CHECKING:
+    from headgate.data.runs import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +61,19 @@ def probe(
 
 
 def _row(store: Path, version: ModelVersion) -> bytes:
+    from headgate.data.runs import Runs
+
+    (row,) = held_out_rows(Runs(store).load(version.metadata.get("run.id", "")), 1)
+    return json.dumps(row).encode()
+
+
+def held_out_rows(run: "Run", most: int) -> list[dict[str, Any]]:
+    """The first of a run's held-out rows, as a client sends them."""
     from headgate.data.categories import as_sent
-    from headgate.data.runs import VALIDATION_NAME, Runs
+    from headgate.data.runs import VALIDATION_NAME
     from headgate.data.validation import Validation
 
-    run = Runs(store).load(version.metadata.get("run.id", ""))
     record, held = run.record, Validation.from_bytes(run.read(VALIDATION_NAME))
-    (first,) = as_sent(record.features, record.categories, held.X[:1])
-    values = [None if isinstance(value, float) and math.isnan(value) else value for value in first]
-    return json.dumps(dict(zip(record.features, values, strict=True))).encode()
+    sent = as_sent(record.features, record.categories, held.X[:most])
+    plain = [[None if isinstance(value, float) and math.isnan(value) else value for value in row] for row in sent]
+    return [dict(zip(record.features, row, strict=True)) for row in plain]

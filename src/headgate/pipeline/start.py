@@ -23,7 +23,8 @@ def place_of(project: Project, environment: str) -> Place:
     """Where the project goes in an environment, and how large."""
     wanted = project.spec.environments[environment]
     capture = wanted.capture.variables(project.root, project.store) if wanted.capture else {}
-    return Place(project.name, environment, wanted.instances.type, wanted.instances.count, capture)
+    route = project.spec.route if wanted.target == "local" else None  # on AWS it is the front door's
+    return Place(project.name, environment, wanted.instances.type, wanted.instances.count, capture, route or "")
 
 
 def rollout_terms(
@@ -171,4 +172,5 @@ def _terms(
         steps=steps,
         reason=reason,
         variables=place.variables,
+        route=place.route,
     )

@@ -41,6 +41,8 @@ class Terms:
     reason: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     """For the environment of the new model servers."""
+    route: str = ""
+    """The endpoint's own path at the gateway, once the new version is in force."""
 
     def to_json(self) -> dict[str, Any]:
         """A JSON document; `from_json` reads it back."""

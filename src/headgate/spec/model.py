@@ -8,8 +8,10 @@ everything else and not only after the single keys are right.
 from collections import Counter
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
+from headgate.core import routes
 from headgate.core.digest import digest_json
 from headgate.core.schema import Task
 from headgate.spec import rollout
@@ -36,9 +38,17 @@ ProjectName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=20)]
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 FolderName = Annotated[str, StringConstraints(pattern=r"^[^:\x00-\x1f]+$")]
-Route = Annotated[
-    str, StringConstraints(pattern=r"^/[a-z0-9]+(-[a-z0-9]+)*(/[a-z0-9]+(-[a-z0-9]+)*){0,3}$", max_length=100)
-]
+
+
+def route(value: str) -> str:
+    """A path of the project's own at the gateway. Raises PydanticCustomError."""
+    if problem := routes.refusal(value):
+        raise PydanticCustomError("route", problem)
+    return value
+
+
+_RouteText = WithJsonSchema({"type": "string", "pattern": routes.PATTERN, "maxLength": routes.LONGEST})
+Route = Annotated[str, AfterValidator(route), _RouteText]
 TagName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9 _.:/=+@-]{0,127}$")]
 TagValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 _.:/=+@-]{0,256}$")]
 InstanceType = Annotated[str, StringConstraints(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]

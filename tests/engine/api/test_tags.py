@@ -110,3 +110,57 @@ def test_whoever_looks_after_an_endpoint_is_woken_when_its_tags_change(engine: R
     everything.add_tags(ResourceArn=f"{ARN}endpoint/iris", Tags=[{"Key": "theirs", "Value": "1"}])
     everything.list_tags(ResourceArn=f"{ARN}endpoint/iris")
     assert engine.woken == ["Iris", "Iris"]
+
+
+ROUTE = {"Key": "headgate:route", "Value": "/predict-iris"}
+
+
+def test_a_route_belongs_to_one_endpoint_until_it_is_given_up(engine: Running, everything: Any) -> None:
+    iris, tulips = f"{ARN}endpoint/iris", f"{ARN}endpoint/tulips"
+    everything.add_tags(ResourceArn=iris, Tags=[ROUTE])
+    everything.add_tags(ResourceArn=iris, Tags=[ROUTE])
+    taken = ("ValidationException", 'Route "/predict-iris" belongs to endpoint "Iris". Take the tag headgate:route off')
+    refused = refusal(
+        everything.create_endpoint, EndpointName="tulips", EndpointConfigName="config-1", Tags=[PROJECT, ROUTE]
+    )
+    assert (refused[0], refused[1][: len(taken[1])]) == taken
+    assert [e["EndpointName"] for e in everything.list_endpoints()["Endpoints"]] == ["Iris"]
+    engine.deploy(everything, "tulips")
+    assert refusal(everything.add_tags, ResourceArn=tulips, Tags=[PROJECT, ROUTE])[1] == refused[1]
+    assert tags_of(everything, tulips) == {}
+    everything.delete_tags(ResourceArn=iris, TagKeys=[ROUTE["Key"]])
+    everything.add_tags(ResourceArn=tulips, Tags=[ROUTE])
+    everything.delete_endpoint(EndpointName="tulips")
+    assert "tulips" in refusal(everything.add_tags, ResourceArn=iris, Tags=[ROUTE])[1]  # until it is gone
+    engine.reconcile("tulips")
+    everything.add_tags(ResourceArn=iris, Tags=[ROUTE])
+
+
+@pytest.mark.parametrize(
+    ("route", "says"),
+    [
+        ("/ping", "is reserved: /ping has a meaning of its own at the gateway."),
+        ("/invocations", "is reserved"),
+        ("/endpoints/iris/invocations", "is reserved"),
+        ("predict-iris", "should begin with /"),
+        ("/Predict", "small letters"),
+        ("/a/b/c/d/e", "one to four parts"),
+        ("/a//b", "should begin"),
+        ("/a b", "should begin"),
+        ("/" + "a" * 100, "at most 100 characters"),
+        ("", "should begin with /"),
+    ],
+)
+def test_what_cannot_be_a_route_is_refused(everything: Any, route: str, says: str) -> None:
+    code, message = refusal(
+        everything.add_tags, ResourceArn=f"{ARN}endpoint/iris", Tags=[{"Key": "headgate:route", "Value": route}]
+    )
+    assert code == "ValidationException"
+    assert message.startswith(f'Route "{route}" of the tag headgate:route ')
+    assert says in message
+
+
+def test_a_route_means_something_at_endpoints_alone(everything: Any) -> None:
+    for resource in ("model/model-1", "monitoring-schedule/hourly"):
+        everything.add_tags(ResourceArn=ARN + resource, Tags=[ROUTE])
+    everything.add_tags(ResourceArn=f"{ARN}endpoint/iris", Tags=[ROUTE])

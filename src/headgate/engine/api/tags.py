@@ -2,14 +2,17 @@
 
 Clients ask for the tags of whatever they manage, and take any error as fatal; so ARNs of kinds that the engine does
 not host (monitoring schedules, jobs) are answered from the same store. Of kinds that it hosts, the resource must exist.
-Some tags of an endpoint say how it behaves (`engine.roster`); so whoever looks after it is woken.
+Some tags of an endpoint say how it behaves (`engine.roster`); so whoever looks after it is woken. One of them, its
+route, is checked: a path leads to one endpoint, and whoever has it keeps it until the tag or the endpoint goes.
 """
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from headgate.core import routes
 from headgate.engine.api.arns import Arns
 from headgate.engine.api.errors import KINDS, invalid, missing
+from headgate.engine.roster import ROUTE
 from headgate.engine.state import State
 
 LIMIT = 50
@@ -59,7 +62,20 @@ class Tags:
             raise invalid(f"Tag keys that start with {RESERVED} are reserved: {', '.join(reserved)}.")
         if (total := len(self._state.tags(arn) | new)) > LIMIT:
             raise invalid(f"A resource has at most {LIMIT} tags; {arn} would have {total}.")
+        named = self._arns.name("endpoint", arn)
+        if ROUTE in new and named is not None:
+            self._check_route(named, new[ROUTE])
         self._state.put_tags(arn, new)
+
+    def _check_route(self, endpoint: str, route: str) -> None:
+        if problem := routes.refusal(route):
+            raise invalid(f'Route "{route}" of the tag {ROUTE} {problem}.')
+        owner = self._state.endpoint_tagged(ROUTE, route)
+        if owner is not None and owner.lower() != endpoint.lower():
+            raise invalid(
+                f'Route "{route}" belongs to endpoint "{owner}". Take the tag {ROUTE} off that one first, or choose '
+                "another route."
+            )
 
     def forget(self, arn: str) -> None:
         """Delete all tags of a resource that is going away."""

@@ -1,6 +1,7 @@
 """Paths, splits, stickiness and retries, as Envoy's RDS file.
 
-For each endpoint, in this order (the first route that matches is taken):
+For each path of each endpoint, `/endpoints/<name>/invocations` and the one of its own where it has one, in this order
+(the first route that matches is taken):
 
     TargetVariant: a       -> the cluster of a, one route for each variant
     TargetVariant: other   -> 400
@@ -23,6 +24,7 @@ from dataclasses import asdict
 from typing import Any
 
 from headgate.core.headers import CUSTOM_ATTRIBUTES, INFERENCE_ID, INVOKED_VARIANT, REQUEST_ID, TARGET_VARIANT
+from headgate.core.routes import INVOCATIONS
 from headgate.engine.gateway.answers import LUA, MAX_BODY, MISSING_ENDPOINT, answer_headers, header, refusal
 from headgate.engine.gateway.attempt_log import TOLD
 from headgate.engine.gateway.fallback import another_priority, fallback_headers
@@ -33,6 +35,8 @@ NAME = "endpoints"
 STRIP = "envoy.filters.http.header_mutation"
 TOTAL = 1_000_000
 TYPE = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
+MOST_TOLD = 20
+"""How many routes an answer lists: Envoy's own are at most 4,096 bytes long."""
 
 _LOCAL = ["127.0.0.1", "localhost", "[::1]"]
 _LOCAL_ORIGIN = r"https?://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?"
@@ -52,7 +56,8 @@ _NOT_FOR_CONTAINERS = [
 def render_routes(endpoints: Iterable[EndpointRoutes], place: Place) -> list[dict[str, Any]]:
     """The resources of the RDS file for these endpoints."""
     ordered = sorted(endpoints, key=lambda endpoint: endpoint.endpoint)
-    routes = [_ping(), _foreign_origin(), *(r for endpoint in ordered for r in _endpoint(endpoint, place)), *_nowhere()]
+    known = [r for endpoint in ordered for path in endpoint.paths for r in _endpoint(endpoint, path, place)]
+    routes = [_ping(), _foreign_origin(), *known, *_nowhere(ordered)]
     config = {
         "@type": TYPE,
         "name": NAME,
@@ -73,7 +78,9 @@ def read_routes(resources: Sequence[dict[str, Any]]) -> dict[str, EndpointRoutes
     """What `render_routes` was given, by endpoint, with the weights as they were given."""
     told = resources[0]["metadata"]["filter_metadata"][TOLD]["endpoints"] if resources else []
     return {
-        item["endpoint"]: EndpointRoutes(item["endpoint"], tuple(VariantRoute(**v) for v in item["variants"]))
+        item["endpoint"]: EndpointRoutes(
+            item["endpoint"], tuple(VariantRoute(**v) for v in item["variants"]), item.get("route", "")
+        )
         for item in told
     }
 
@@ -82,7 +89,7 @@ def read_weights(config: dict[str, Any], endpoint: str) -> dict[str, float]:
     """How a route configuration splits the traffic of an endpoint: variant -> part of TOTAL."""
     routes = read_routes([config]).get(endpoint) if config else None
     names = {variant.cluster: variant.variant for variant in routes.variants} if routes else {}
-    path = _path(endpoint)
+    path = INVOCATIONS.format(endpoint)
     for host in config.get("virtual_hosts", []):
         for route in host["routes"]:
             split = route.get("route", {}).get("weighted_clusters")
@@ -107,8 +114,7 @@ def shares(weights: Sequence[float]) -> list[int]:
     return parts
 
 
-def _endpoint(endpoint: EndpointRoutes, place: Place) -> list[dict[str, Any]]:
-    path = _path(endpoint.endpoint)
+def _endpoint(endpoint: EndpointRoutes, path: str, place: Place) -> list[dict[str, Any]]:
     other_variant = {
         "match": _match(path, {"name": TARGET_VARIANT, "present_match": True}),
         **refusal(400, "ValidationError", f"Variant %REQ({TARGET_VARIANT})% not found for Request"),
@@ -198,10 +204,6 @@ def _match(path: str, *headers: dict[str, Any]) -> dict[str, Any]:
     return {"path": path, "headers": [post, *headers]}
 
 
-def _path(endpoint: str) -> str:
-    return f"/endpoints/{endpoint}/invocations"
-
-
 def _metadata(endpoint: str, *, named: bool = False) -> dict[str, Any]:
     return {"filter_metadata": {LUA: {"endpoint": endpoint}, TOLD: {"named": named}}}
 
@@ -223,17 +225,26 @@ def _foreign_host() -> dict[str, Any]:
     return {"match": {"prefix": "/"}, **refusal(403, "AccessDeniedException", message)}
 
 
-def _nowhere() -> list[dict[str, Any]]:
-    path = {"safe_regex": {"regex": "/endpoints/[^/]+/invocations"}}
+def _nowhere(endpoints: Sequence[EndpointRoutes]) -> list[dict[str, Any]]:
+    path = {"safe_regex": {"regex": INVOCATIONS.format("[^/]+")}}
     kind = "envoy.extensions.filters.http.lua.v3.LuaPerRoute"
     answer = {LUA: {"@type": f"type.googleapis.com/{kind}", "name": MISSING_ENDPOINT}}
     missing = refusal(400, "ValidationError", "Endpoint not found.")
     wrong_method = refusal(405, "ValidationError", "Only POST is allowed here.")
     wrong_method["response_headers_to_add"].append(header("allow", "POST"))
-    elsewhere = refusal(404, "UnknownOperationException", "There is only POST /endpoints/{name}/invocations here.")
+    own = [endpoint.route for endpoint in endpoints if endpoint.route]
     post = [{"name": ":method", "string_match": {"exact": "POST"}}]
     return [
         {"match": {**path, "headers": post}, **missing, "typed_per_filter_config": answer},
         {"match": path, **wrong_method},
-        {"match": {"prefix": "/"}, **elsewhere},
+        *({"match": {"path": route}, **wrong_method} for route in own),
+        {"match": {"prefix": "/"}, **refusal(404, "UnknownOperationException", _what_there_is(own))},
     ]
+
+
+def _what_there_is(own: Sequence[str]) -> str:
+    """For whoever asks a path that leads nowhere, `/invocations` alone for instance."""
+    told = [f"POST {route}" for route in own[:MOST_TOLD]]
+    more = [f"{len(own) - MOST_TOLD} more"] if len(own) > MOST_TOLD else []
+    there = ["POST /endpoints/{name}/invocations", *told, *more]
+    return f"There is only {', '.join(there)} here."

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from headgate.core.routes import INVOCATIONS
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -95,6 +97,14 @@ class EndpointRoutes:
 
     endpoint: str
     variants: tuple[VariantRoute, ...]
+    route: str = ""
+    """A path of its own, where requests come to it as well."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where it is asked."""
+        invocations = INVOCATIONS.format(self.endpoint)
+        return (invocations, self.route) if self.route else (invocations,)
 
     @property
     def clusters(self) -> frozenset[str]:
