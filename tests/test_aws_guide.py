@@ -35,7 +35,7 @@ def test_what_needs_no_account_works_as_it_is_written(short_folder: Path) -> Non
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     assert '{"prediction":{"label":"virginica","probability":0.99' in done.stdout
     assert "headgate.wiring.front_door.handler" in done.stdout
-    for name in ("model", "delivery"):
+    for name in ("serving", "delivery"):
         assert (short_folder / "flowers" / "build" / name / "Dockerfile").is_file()
 
 
