@@ -17,7 +17,6 @@ import pytest
 
 from headgate.core.archive import extract
 from headgate.core.schema import Feature, InputSchema
-from headgate.spec.hosting import Front
 from tests.hosting.runtime_stand_in import RuntimeStandIn, Said
 from tests.serving.aws_lambda.front_doors import SCHEDULED, http, rest, url
 from tests.serving.aws_lambda.runtime_api import Function, Outcome, running, started
@@ -27,7 +26,7 @@ from tests.system.engine import RunningEngine
 pytestmark = pytest.mark.slow
 
 HANDLER = "headgate.wiring.front_door.handler"
-PATH = Front().path("/predict-iris")
+PATH = "/v1/predict-iris"
 PAGE = "https://app.example.com"
 ROW = json.dumps({"sepal_length": 6.3, "sepal_width": 3.3, "petal_length": 6.0, "petal_width": 2.5})
 VIRGINICA = {"prediction": {"label": "virginica", "probability": pytest.approx(0.995, abs=0.005)}}

@@ -105,7 +105,8 @@ class Door:
             document = _refuse(told, error, headers)
         fields = {field: headers[name] for field, name in _LOGGED.items() if name in headers}
         ms = round((time.perf_counter_ns() - began) / 1e6, 2)
-        log_info("request", method=request.method, path=request.path, status=document["statusCode"], ms=ms, **fields)
+        shown = {"method": request.method[:20], "path": request.path[:200], "status": document["statusCode"], "ms": ms}
+        log_info("request", **shown, **fields)
         return document
 
     def _route(self, request: Request, headers: dict[str, str]) -> tuple[int, Answer]:
