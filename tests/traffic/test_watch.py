@@ -36,5 +36,9 @@ def test_a_deployment_that_comes_to_nothing() -> None:
 
 
 def test_a_canary_gets_its_share() -> None:
+    assert said(ONE, with_canary(0, TWO)) == [(9.0, "version 2 beside as canary")]
+    assert said(with_canary(50, TWO), replace(TWO, config_name="iris-production-v2-11111111")) == [
+        (9.0, "version 2 in force")
+    ]
     assert said(with_canary(0), with_canary(10)) == [(5.0, "canary 10 %")]
     assert said(with_canary(12.5), with_canary(0)) == [(5.0, "canary 0 %")]

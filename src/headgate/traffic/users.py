@@ -15,8 +15,11 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from headgate.core.headers import INVOKED_VARIANT
 from headgate.traffic.terms import Terms
@@ -52,9 +55,16 @@ class Tally:
             self._latencies.append(round(response_time * 1000))
             return
         kind = f"{status} {headers.get('x-amzn-errortype', '')}".strip()[:80] if status else failure_kind(exception)
+        self._fail(kind, response.text if status else exception)
+
+    def note_error(self, *, exception: BaseException, **_: Any) -> None:
+        """One request ended in a way that Locust does not know."""
+        self._fail(failure_kind(exception), exception)
+
+    def _fail(self, kind: str, said: object) -> None:
         self._failures[kind] += 1
         if kind not in self._said:
-            self._said[kind] = failure_text(str((response.text if status else exception) or ""))[:SAID]
+            self._said[kind] = failure_text(str(said or ""))[:SAID]
 
     def take(self) -> dict[str, Any]:
         """What was noted, once."""
@@ -87,7 +97,15 @@ def failure_text(body: str) -> str:
     return body
 
 
-def user_class(terms: Terms) -> "type[FastHttpUser]":
+@dataclass
+class Gate:
+    """Shut when the time is over: who is inside is waited for, and nobody goes in."""
+
+    shut: bool = False
+    inside: int = 0
+
+
+def user_class(terms: Terms, gate: Gate) -> "type[FastHttpUser]":
     """Locust's name for how one of the users behaves."""
     import ssl  # after Locust's import has replaced it
 
@@ -124,9 +142,15 @@ def user_class(terms: Terms) -> "type[FastHttpUser]":
         @task
         def ask(self) -> None:
             """Send the next row."""
+            if gate.shut:
+                return
             body = bodies[self.row % len(bodies)]
             self.row += 1
-            self.client.post(terms.url, data=body, headers=self.sent, allow_redirects=False)  # type: ignore[arg-type]
+            gate.inside += 1
+            try:
+                self.client.post(terms.url, data=body, headers=self.sent, allow_redirects=False)  # type: ignore[arg-type]
+            finally:
+                gate.inside -= 1
 
     return Caller
 
@@ -139,9 +163,12 @@ def work(terms: Terms, tell: Callable[[dict[str, Any]], None], ended: Callable[[
 
     tally, events = Tally(), Events()  # type: ignore[no-untyped-call]
     events.request.add_listener(tally.note)  # type: ignore[no-untyped-call]
-    environment = Environment(user_classes=[user_class(terms)], events=events, stop_timeout=ANSWER_SECONDS)
+    events.user_error.add_listener(tally.note_error)  # type: ignore[no-untyped-call]
+    gate = Gate()
+    environment = Environment(user_classes=[user_class(terms, gate)], events=events)
     runner = environment.create_local_runner()
     stopped = gevent.spawn(ended)
+    _warm_up(terms.url)
     began = time.monotonic()
     tell({"began": time.time()})
     runner.start(terms.users, spawn_rate=terms.users / max(terms.ramp, 1.0))
@@ -150,9 +177,21 @@ def work(terms: Terms, tell: Callable[[dict[str, Any]], None], ended: Callable[[
         second += 1
         stopped.join(timeout=max(0.0, began + min(second, terms.seconds) - time.monotonic()))
         tell({"at": time.monotonic() - began, "users": runner.user_count, **tally.take()})
-    runner.stop()
+    gate.shut = True  # Locust's own way to stop holds everybody up, and what is under way would be told as slow
+    while gate.inside and time.monotonic() - began < second + ANSWER_SECONDS + CONNECT_SECONDS:
+        gevent.sleep(0.002)
     tell({"at": time.monotonic() - began, "users": 0, **tally.take()})
     tell({"ended": time.time()})
+    runner.quit()
+
+
+def _warm_up(url: str) -> None:
+    """Ask for the address once: the first time takes this process much longer, and would be the server's fault."""
+    import socket
+
+    parts = urlsplit(url)
+    with suppress(OSError):  # who cannot be found is counted as a failure, request by request
+        socket.getaddrinfo(parts.hostname, parts.port or parts.scheme)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from headgate.core.endpoints import EndpointState
 from headgate.errors import HeadgateError
+from headgate.hosting.canary import CANARY
 from headgate.hosting.deployment import version_in
 from headgate.hosting.endpoints import Endpoints
 from headgate.traffic.result import Event
@@ -59,7 +60,8 @@ def changes(before: EndpointState | None, now: EndpointState) -> list[Event]:
     elif now.status == "Failed" or (now.settled and now.failure_reason and not before.failure_reason):
         said.append("the change was undone")
     if now.config_name != before.config_name:
-        said.append(f"{_version(now.config_name)} in force")
+        as_what = "beside as canary" if any(variant.name == CANARY for variant in now.variants) else "in force"
+        said.append(f"{_version(now.config_name)} {as_what}")
     if now.config_name == before.config_name and _canary(now) != _canary(before):
         said.append(f"canary {_canary(now):g} %")
     return [Event(now.modified, ", ".join(said))] if said else []
@@ -73,4 +75,4 @@ def _version(config: str) -> str:
 def _canary(state: EndpointState) -> float:
     weights = {variant.name: variant.weight for variant in state.variants}
     total = sum(weights.values())
-    return round(100.0 * weights.get("canary", 0.0) / total, 2) if total else 0.0
+    return round(100.0 * weights.get(CANARY, 0.0) / total, 2) if total else 0.0
