@@ -1,8 +1,9 @@
-"""Build both images and see them work: `python -m tools.images [--base NAME@sha256:...]`.
+"""Build the images and see them work: `python -m tools.images [--base NAME@sha256:...]`.
 
 It needs buildah, podman and runc, no daemon, and root. Without --base a Debian root made by debootstrap stands in for
 the base; where that, or a tool, is missing, it says so and ends with 0. Containers share the machine's network: the
-build asks the package index, and the function asks a Runtime API on loopback. Behind a private index or a company's CA
+build asks the package index, and the functions ask a Runtime API on loopback; the front door passes on to an engine of
+its own. Behind a private index or a company's CA
 set PIP_CONFIG_FILE and SSL_CERT_FILE: the files go in as build secrets.
 """
 
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from typing import Any
 import httpx
 from tests.serving.aws_lambda.front_doors import http
 from tests.serving.aws_lambda.runtime_api import RuntimeApi
+from tests.system.engine import RunningEngine
 
 from headgate.core.archive import extract
 from headgate.images import Image, commands, write_context
@@ -87,14 +89,21 @@ def stand_in(folder: Path) -> str:
 
 
 def check(folder: Path, base: str) -> None:
-    """Both images over one package."""
+    """All images over one package."""
     package = packaged(folder)
-    for target, look in (("sagemaker", look_at_sagemaker), ("lambda", look_at_lambda)):
-        image = built(package, target, folder / target, base)  # type: ignore[arg-type]
-        model = folder / f"{target}-model"
-        extract(package, model)
-        look(image, model)
-        call("buildah", "rmi", image.name)
+    model = folder / "model"
+    extract(package, model)
+    looks: dict[Target, Callable[[Image, Path], None]] = {
+        "sagemaker": look_at_sagemaker,
+        "lambda": look_at_lambda,
+        "delivery": look_at_front_door,
+    }
+    for target, look in looks.items():
+        image = built(package, target, folder / target, base)
+        try:
+            look(image, package if target == "delivery" else model)
+        finally:
+            call("buildah", "rmi", "--force", image.name)
 
 
 def packaged(folder: Path) -> Path:
@@ -109,7 +118,7 @@ def packaged(folder: Path) -> Path:
 
 def built(package: Path, target: Target, context: Path, base: str) -> Image:
     """Write the context and build from it."""
-    image = Image.of(package, target, PLATFORM)
+    image = Image.for_delivery(PLATFORM) if target == "delivery" else Image.of(package, target, PLATFORM)
     told(f"write the context of {image.name}")
     write_context(image, context)
     told(f"build {image.name}")
@@ -172,8 +181,34 @@ def look_at_lambda(image: Image, model: Path) -> None:
         api.close()
 
 
+def look_at_front_door(image: Image, package: Path) -> None:
+    """The front door passes an event's request on to an endpoint, and its answer back."""
+    with tempfile.TemporaryDirectory(prefix="hg", dir="/tmp") as home:  # short: sockets lie below it
+        engine = RunningEngine(Path(home) / "home")
+        engine.start()
+        api = RuntimeApi()
+        try:
+            url = engine.put_archive("iris", lambda path: shutil.copyfile(package, path))
+            engine.deploy_archive("iris-production", url)
+            told("iris-production is InService on an engine")
+            settings = engine.front_door("iris-production") | {"HEADGATE_LAMBDA_PATH": "/v1/predict-iris"}
+            began = time.monotonic()
+            with running(image, None, settings | {"AWS_LAMBDA_RUNTIME_API": api.address}):
+                event = http(path="/prod/v1/predict-iris", body=json.dumps(ROW))
+                body = json.loads(api.invoke(event).document["body"])
+                expect("POST /v1/predict-iris", body.get("prediction", {}).get("label"), "virginica")
+                told(f"cold: {time.monotonic() - began:.1f} s after podman was asked to run it")
+                began = time.monotonic()
+                api.invoke(event)
+                told(f"warm: {(time.monotonic() - began) * 1000:.1f} ms, with the endpoint behind it")
+                expect("POST /elsewhere", api.invoke(http(path="/prod/elsewhere")).document["statusCode"], 404)
+        finally:
+            api.close()
+            engine.stop()
+
+
 @contextmanager
-def running(image: Image, model: Path, environment: dict[str, str]) -> Iterator[str]:
+def running(image: Image, model: Path | None, environment: dict[str, str]) -> Iterator[str]:
     """The container by the command that `headgate image` prints, on the machine's network; its name."""
     name = f"headgate-check-{os.getpid()}"
     command = commands.run(image, model)

@@ -3,6 +3,7 @@
 import json
 import re
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,41 @@ def test_a_sagemaker_image_takes_what_the_package_asks_for(headgate: Run, index:
     assert "pip_conf" in ran.stdout
     assert not (tmp_path / "build" / "model").exists()
     assert 'ENTRYPOINT ["python", "-m", "headgate.container"]' in (tmp_path / "build" / "Dockerfile").read_text()
+
+
+def test_the_image_for_delivery_is_headgate_without_a_model(headgate: Run, index: Path, tmp_path: Path) -> None:
+    context = tmp_path / "build"
+    ran = headgate("image", "--for", "delivery", "--output", str(context), "--json", env=environment(index))
+    assert ran.returncode == 0, ran.stderr
+    pinned = {line.partition("==")[0] for line in requirements(context)}
+    assert {"awslambdaric", "botocore", "obstore", "pydantic", "msgspec", "numpy"} <= pinned
+    assert not {"onnxruntime", "uvicorn", "xgboost-cpu", "scikit-learn", "pytest"} & pinned
+    assert sorted(path.name for path in context.iterdir()) == [".dockerignore", "Dockerfile", "pip"]
+
+    said: dict[str, Any] = json.loads(ran.stdout)
+    assert re.fullmatch(r"headgate-delivery:[0-9a-f]{12}", said["image"])
+    assert f"headgate.source=sha256:{said['image'].partition(':')[2]}" in said["build"]["buildah"]
+    again = headgate("image", "--for", "delivery", "--output", "elsewhere", "--json", "--dry-run")
+    assert json.loads(again.stdout)["image"] == said["image"]
+
+    (command,) = re.findall(r'^CMD \["(.+)"\]$', (context / "Dockerfile").read_text(), re.MULTILINE)
+    assert command == said["functions"]["front door"]
+    for handler in said["functions"].values():
+        assert find_spec(handler.rpartition(".")[0]), handler
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["model.tar.gz", "--for", "delivery"], "The image for delivery has no model in it."),
+        (["--for", "lambda"], "An image for lambda is made for a package."),
+        (["--for", "sagemaker"], "headgate image model.tar.gz --for sagemaker"),
+    ],
+)
+def test_a_package_goes_with_a_model(headgate: Run, arguments: list[str], said: str) -> None:
+    ran = headgate("image", *arguments, "--output", "build")
+    assert ran.returncode == 2
+    assert said in ran.stderr
 
 
 @pytest.mark.parametrize(

@@ -137,3 +137,11 @@ def test_what_does_not_fit_in_the_queue_is_shed(folder: Path) -> None:
             assert isinstance(http, httpx.Client)
             assert 'headgate_errors_total{class="shed"} 3' in http.get("/metrics").text
         assert server.end() == 0
+
+
+def test_a_worker_that_is_told_to_stop_while_it_starts_is_no_failure(folder: Path) -> None:
+    with running(write_package(folder / "model"), HEADGATE_BIND=f"unix:{folder / 'm.sock'}", **TWO) as server:
+        deadline = time.monotonic() + DEADLINE
+        while len(workers(server)) < 2:  # without a pause: Python itself has hardly begun to start
+            assert time.monotonic() < deadline
+        assert server.end() == 0

@@ -173,11 +173,26 @@ class RunningEngine:
 
     def deploy(self, endpoint: str, package: str = "one", **environment: str) -> None:
         """A one-variant endpoint on a small model."""
-        url = self.put_linear(package)
+        self.deploy_archive(endpoint, self.put_linear(package), package, **environment)
+
+    def deploy_archive(self, endpoint: str, url: str, package: str = "one", **environment: str) -> None:
+        """A one-variant endpoint on the package at `url`."""
         self.create_model(f"{endpoint}-{package}", url, **environment)
         self.create_config(f"{endpoint}-{package}", ("stable", f"{endpoint}-{package}", 1.0))
         self.sagemaker.create_endpoint(EndpointName=endpoint, EndpointConfigName=f"{endpoint}-{package}")
         assert self.settled(endpoint)["EndpointStatus"] == "InService"
+
+    def front_door(self, endpoint: str) -> dict[str, str]:
+        """The environment of a front door before an endpoint, as Lambda would set it."""
+        file = self.home.read()
+        assert file is not None
+        return {
+            "HEADGATE_ENDPOINT": endpoint,
+            "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": file.gateway_url,
+            "AWS_REGION": file.region,
+            "AWS_ACCESS_KEY_ID": file.access_key,
+            "AWS_SECRET_ACCESS_KEY": file.secret_key,
+        }
 
     def delete(self, endpoint: str) -> None:
         """DeleteEndpoint, and wait until it is gone."""

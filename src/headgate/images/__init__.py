@@ -10,6 +10,6 @@ and the base is named by its digest when it is built. What a build may not remem
 company's CA, comes in as build secrets.
 """
 
-from headgate.images.context import Image, write_context
+from headgate.images.context import FUNCTIONS, Image, write_context
 
-__all__ = ["Image", "write_context"]
+__all__ = ["FUNCTIONS", "Image", "write_context"]

@@ -48,6 +48,12 @@ class Overloaded(HeadgateError):
     http_status = 503
 
 
+class Throttled(Overloaded):
+    """The caller, or all callers together, ask more often than they may; the same request may succeed in a moment."""
+
+    http_status = 429
+
+
 def not_http() -> InvalidInput:
     """The error for bytes that are no HTTP request."""
     return InvalidInput("This is not an HTTP request.", hint="POST /invocations with HTTP/1.1.")

@@ -117,7 +117,8 @@ class _Parent:
             began = time.monotonic()
             served, code = await self._one(number)
             if self._stop.is_set():
-                self._failure = self._failure or code
+                ended_early = code == -signal.SIGTERM and not served  # it was still starting, and had no request
+                self._failure = self._failure or (0 if ended_early else code if code >= 0 else 1)
                 return
             settled = served and time.monotonic() - began > _SETTLED
             failures = 0 if settled else failures + 1

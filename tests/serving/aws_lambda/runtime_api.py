@@ -120,15 +120,18 @@ class Function:
 @contextmanager
 def running(model_dir: Path, log: Path, **environment: str) -> Iterator[Function]:
     """The function over the package in `model_dir` (a folder called model), by the real runtime client."""
+    with started(ENTRY, log, **{"SAGEMAKER_BASE_DIR": str(model_dir.parent), **environment}) as function:
+        yield function
+
+
+@contextmanager
+def started(handler: str, log: Path, **environment: str) -> Iterator[Function]:
+    """A function by the name of its handler."""
     api = RuntimeApi()
-    settings = {
-        "AWS_LAMBDA_RUNTIME_API": api.address,
-        "AWS_LAMBDA_FUNCTION_NAME": "f",
-        "SAGEMAKER_BASE_DIR": str(model_dir.parent),
-    }
+    settings = {"AWS_LAMBDA_RUNTIME_API": api.address, "AWS_LAMBDA_FUNCTION_NAME": "f"}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "awslambdaric", ENTRY],
+            [sys.executable, "-m", "awslambdaric", handler],
             env=os.environ | settings | environment,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -1,8 +1,8 @@
 """The same predictor behind AWS Lambda: API Gateway, function URLs, direct invocations.
 
-    entry  ->  handler  ->  events, cors
-    (load,     (routes,     (front doors' shapes,
-     once)      errors)      browsers)
+    entry  ->  handler  ->  door  ->  events, cors
+    (load,     (predict)    (routes,  (front doors' shapes,
+     once)                   errors)   browsers)
 
 The function's handler is `headgate.serving.aws_lambda.entry.handler`. Loading happens when Lambda imports it, in the
 init phase, and ends with one prediction: whoever calls first gets a warm model, and a package that cannot be served is
@@ -15,7 +15,8 @@ an init error with its reason.
                                                       answer; an error is raised, so that the caller sees FunctionError
                                                       and Step Functions can catch it by its type
 
-    HEADGATE_LAMBDA_PATH     /invocations; where POST is answered (/ping stands beside it); * is any path
+    HEADGATE_LAMBDA_PATH     /invocations; where POST is answered, such as /v1/predict-iris (/ping answers by itself
+                             and beside it, as /v1/ping); * is any path
     HEADGATE_CORS_ORIGINS    origins, separated by commas, whose pages may call; none by default, and never *
     SAGEMAKER_BASE_DIR       the package is in <it>/model; without it in $LAMBDA_TASK_ROOT/model where there is such a
                              folder (a zip), else in /opt/ml/model (an image, or a layer)
@@ -23,4 +24,6 @@ an init error with its reason.
 and of the server's settings those that are not about sockets. Lambda bills and freezes between requests: what a server
 does beside them, capture and metrics, would be cut off in the middle, so there is none here. Each request leaves one
 line in the log instead, with Lambda's request id and trace header.
+
+The door knows nothing of models: `hosting.front_door` stands behind it too, and passes requests on to an endpoint.
 """
