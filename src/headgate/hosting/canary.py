@@ -10,7 +10,9 @@ rollout is open the endpoint carries its id; on Headgate's engine, callers of a 
 answer where the fallback tag says so.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from headgate.core.endpoints import EndpointState, VariantTerms
 from headgate.core.versions import ModelVersion
@@ -23,6 +25,19 @@ WHOLE = 100.0
 TAG_GENERATION = "headgate:generation"
 TAG_FALLBACK = "headgate:fallback"
 TAG_TRY_SECONDS = "headgate:try-seconds"
+
+
+class Tagged(Protocol):
+    """What keeps tags: endpoints, and functions."""
+
+    def tags(self, arn: str) -> dict[str, str]:
+        """All tags."""
+
+    def tag(self, arn: str, tags: Mapping[str, str]) -> None:
+        """Add or overwrite some."""
+
+    def untag(self, arn: str, keys: Sequence[str]) -> None:
+        """Take some away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +97,7 @@ def canary_percent(state: EndpointState) -> float | None:
     return 100.0 * weights[CANARY] / total if CANARY in weights and total else None
 
 
-def claim(endpoints: Endpoints, arn: str, *, rollout: str, generation: int, last_good: str) -> None:
+def claim(endpoints: Tagged, arn: str, *, rollout: str, generation: int, last_good: str) -> None:
     """Write on the endpoint whose it is for now, and where the way back leads. Raises Refused where it is another's."""
     other = endpoints.tags(arn).get(TAG_ROLLOUT, rollout)
     if other != rollout:
@@ -96,6 +111,6 @@ def let_fall_back(endpoints: Endpoints, arn: str, try_seconds: float) -> None:
     endpoints.tag(arn, {TAG_FALLBACK: VARIANT, TAG_TRY_SECONDS: f"{try_seconds:g}"})
 
 
-def release(endpoints: Endpoints, arn: str) -> None:
+def release(endpoints: Tagged, arn: str) -> None:
     """The endpoint belongs to no rollout any more."""
     endpoints.untag(arn, [TAG_ROLLOUT, TAG_FALLBACK, TAG_TRY_SECONDS])

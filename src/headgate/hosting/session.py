@@ -36,6 +36,10 @@ _KEYS_REFUSED = ("ExpiredToken", "ExpiredTokenException", "InvalidSignatureExcep
                  "SignatureDoesNotMatch", "InvalidClientTokenId", "IncompleteSignature", "MissingAuthenticationToken",
                  "MissingAuthenticationTokenException")  # fmt: skip
 
+_FUNCTION_REFUSED = ("PreconditionFailedException", "ResourceConflictException", "CodeStorageExceededException")
+_LATER = ("TooManyRequestsException", "ResourceNotReadyException", "CodeArtifactUserPendingException")
+"""Lambda's own: what it refuses, and what it will do in a while."""
+
 
 @dataclass(frozen=True)
 class Connection:
@@ -67,6 +71,11 @@ class Connection:
     def metrics(self) -> "CloudWatchClient":
         """The CloudWatch client."""
         return cast("CloudWatchClient", self._client("cloudwatch", self.control_url, CONTROL_READ_SECONDS, attempts=3))
+
+    @cached_property
+    def functions(self) -> Any:
+        """The Lambda client. Every call that we make may be made again."""
+        return self._client("lambda", self.control_url, CONTROL_READ_SECONDS, attempts=3)
 
     def make_clients(self) -> None:
         """Make all clients now. They may be shared between threads; making them may not."""
@@ -146,11 +155,15 @@ def _translate(error: "ClientError") -> HeadgateError:
         return Refused(f"The API denies it: {message}", hint="`headgate infra synth` shows what each role may do.")
     if code.startswith("ResourceNotFound") or (status == 400 and any(text in lower for text in _MISSING)):
         return NotFound(message, hint="`headgate status` lists what there is.")
-    if code in ("ResourceInUse", "ConflictException", "ResourceLimitExceeded", "LimitExceeded") or any(
-        text in lower for text in _REFUSED
-    ):
+    if code in (
+        "ResourceInUse",
+        "ConflictException",
+        "ResourceLimitExceeded",
+        "LimitExceeded",
+        *_FUNCTION_REFUSED,
+    ) or any(text in lower for text in _REFUSED):
         return Refused(message)
-    if status >= 500 or code in ("ThrottlingException", "RequestLimitExceeded", "ModelNotReadyException"):
+    if status >= 500 or code in ("ThrottlingException", "RequestLimitExceeded", "ModelNotReadyException", *_LATER):
         return Unavailable(f"{code}: {message}", hint="Try again; `headgate logs --of engine` may say more.")
     return InvalidInput(message)
 
