@@ -92,6 +92,11 @@ class Labels:
             self._known[version] = label if version_in(label) else version
         return self._known[version]
 
+    def find(self) -> EndpointState | None:
+        """What the alias runs now, told as of an endpoint; None where there is no such alias."""
+        alias = self._functions.find(self._function)
+        return self.state(alias, self._functions.release(self._function)) if alias else None
+
     def state(self, alias: AliasState, latest: Release) -> EndpointState:
         """What the alias runs, told as of an endpoint. An image that Lambda could not take is told as its failure."""
         variants = [_variant(VARIANT, 100.0 * (1.0 - alias.share))]

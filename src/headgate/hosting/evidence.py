@@ -138,22 +138,27 @@ class Evidence:
 
     def values(self, endpoint: str, asked: list[Question], start: int, end: int, *, period: int) -> Values:
         """The value of each question in each period."""
-        request: dict[str, Any] = {
-            "MetricDataQueries": [question.query(endpoint, period) for question in asked],
-            "StartTime": start,
-            "EndTime": end,
-            "ScanBy": "TimestampAscending",
-        }
-        values: Values = defaultdict(dict)
-        while True:
-            with domain_errors():
-                page = self._connection.metrics.get_metric_data(**request)
-            for result in page["MetricDataResults"]:
-                times = (int(time.timestamp()) for time in result["Timestamps"])
-                values[result["Id"]].update(zip(times, result["Values"], strict=True))
-            if not page.get("NextToken"):
-                return values
-            request["NextToken"] = page["NextToken"]
+        return read_metrics(self._connection, [question.query(endpoint, period) for question in asked], start, end)
+
+
+def read_metrics(connection: Connection, queries: "list[MetricDataQueryTypeDef]", start: int, end: int) -> Values:
+    """GetMetricData, all pages."""
+    request: dict[str, Any] = {
+        "MetricDataQueries": queries,
+        "StartTime": start,
+        "EndTime": end,
+        "ScanBy": "TimestampAscending",
+    }
+    values: Values = defaultdict(dict)
+    while True:
+        with domain_errors():
+            page = connection.metrics.get_metric_data(**request)
+        for result in page["MetricDataResults"]:
+            times = (int(time.timestamp()) for time in result["Timestamps"])
+            values[result["Id"]].update(zip(times, result["Values"], strict=True))
+        if not page.get("NextToken"):
+            return values
+        request["NextToken"] = page["NextToken"]
 
 
 def _questions(

@@ -14,25 +14,21 @@ the same moment, and half an outage that both share would look like the fault of
 """
 
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from headgate.core.evidence import Baseline, Counts, Rhythm, Tail, Window
+from headgate.hosting.evidence import CANARY, HEADGATE, PERCENTILES, STABLE, Values, read_metrics
 from headgate.hosting.functions import ALIAS
-from headgate.hosting.session import Connection, domain_errors
+from headgate.hosting.session import Connection
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
 
 MINUTE = 60
-LAMBDA, HEADGATE = "AWS/Lambda", "Headgate"
+LAMBDA = "AWS/Lambda"
 COUNTED = ((HEADGATE, "Requests"), (HEADGATE, "Failures"), (HEADGATE, "Raised"), (LAMBDA, "Errors"))
-STABLE, CANARY = "stable", "canary"
-
-Values = dict[str, dict[int, float]]
-"""For each question, its value by the second in which the period began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +106,8 @@ class FunctionEvidence:
         Where the alias ran nothing else since `start`, Lambda may not tell its versions apart: then all it answered
         was by this one.
         """
-        percentiles = ("p50", "p90", "p99")
-        found = self._latencies({STABLE: stable}, percentiles, start, end)
-        found = found or self._latencies({STABLE: ""}, percentiles, start, end)
+        found = self._latencies({STABLE: stable}, PERCENTILES, start, end)
+        found = found or self._latencies({STABLE: ""}, PERCENTILES, start, end)
         if found is None:
             return None
         requests, p50, p90, p99 = found[STABLE]
@@ -155,22 +150,9 @@ class FunctionEvidence:
         return {name: _weighed(values, [question.id for question in questions]) for name, questions in asked.items()}
 
     def _values(self, asked: list[_Question], start: int, end: int, period: int) -> Values:
-        request: dict[str, Any] = {
-            "MetricDataQueries": [question.query(self._function, period) for question in asked],
-            "StartTime": start,
-            "EndTime": end,
-            "ScanBy": "TimestampAscending",
-        }
-        values: Values = defaultdict(dict)
-        while True:
-            with domain_errors():
-                page = self._connection.metrics.get_metric_data(**request)
-            for result in page["MetricDataResults"]:
-                times = (int(moment.timestamp()) for moment in result["Timestamps"])
-                values[result["Id"]].update(zip(times, result["Values"], strict=True))
-            if not page.get("NextToken"):
-                return values
-            request["NextToken"] = page["NextToken"]
+        return read_metrics(
+            self._connection, [question.query(self._function, period) for question in asked], start, end
+        )
 
 
 def _questions(name: str, version: str, thresholds: tuple[float, float, float] | None) -> list[_Question]:

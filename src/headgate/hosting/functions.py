@@ -192,11 +192,6 @@ class Functions:
         return said
 
 
-def function_arn(alias_arn: str) -> str:
-    """The ARN of the function that an alias is of."""
-    return alias_arn.rpartition(":")[0]
-
-
 def _failure(said: bytes) -> HeadgateError:
     try:
         error = json.loads(said)

@@ -23,7 +23,11 @@ from headgate.pipeline.probe import Probed
 from headgate.pipeline.run import Analysis, Thresholds
 from headgate.pipeline.terms import Terms
 
+LAMBDA = "lambda"
+"""The instance type in the terms of a rollout that moves an alias."""
 REMEMBERED_SECONDS = 1.0
+BUSY_SECONDS = 1.0
+"""Lambda takes a while over an image, and few questions a second: it is not asked again sooner."""
 WARM_UPS = 3
 """Requests to the canary before it gets traffic: does it start, and does it predict?"""
 
@@ -36,9 +40,12 @@ class FunctionWorld:
         connection: Connection,
         row: Callable[[ModelVersion], bytes],
         terms: Terms,
+        *,
         now: Callable[[], float] = time.time,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         """`row`: a row that a version was judged by, as JSON; raises NotFound where there is none. `now`: epoch."""
+        self._pause = pause
         self._row = row
         self._terms = terms
         self._now = now
@@ -113,11 +120,18 @@ class FunctionWorld:
         """See `World`."""
         self._version = self._now(), self._registry.set_status(self.version(), status, reason)
 
+    def prepare(self) -> None:
+        """Take the first step towards the version, where it is Approved: it answers nobody yet."""
+        if self.version().status == "Approved":
+            self._bring()
+
     def start_canary(self, try_seconds: float) -> None:  # noqa: ARG002  # there is no fallback
         """See `World`. Takes one step of those that bring the version there, and is called again."""
         self._claim()
         number = self._bring()
-        if number is not None:
+        if number is None:
+            self._pause(BUSY_SECONDS)
+        else:
             self._move(self._present().version, beside=number)
 
     def shift(self, percent: float) -> None:
@@ -131,7 +145,9 @@ class FunctionWorld:
         present = self._present()
         beside = present.beside and self._labels.of(present.beside) == self._terms.final_config
         number = present.beside if beside else self._bring()
-        if number is not None:
+        if number is None:
+            self._pause(BUSY_SECONDS)
+        else:
             self._move(number)
 
     def go_back(self) -> None:

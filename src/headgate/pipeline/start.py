@@ -64,7 +64,7 @@ def rollout_terms(
     if at_once or current is None:
         strategy = AllAtOnce()  # where nothing runs there is nothing to compare with
     steps = compile_plan(strategy, approve=approve)
-    _require_approval(version, steps)
+    require_approval(version, steps)
     if current is not None and current.config_name == of(version, place).config:
         raise Refused(
             f"{place.endpoint} runs version {version.number} already.", hint="`headgate train` makes a new candidate."
@@ -144,7 +144,8 @@ def _usable(endpoints: Endpoints, place: Place) -> tuple[EndpointState | None, M
     return current, tags
 
 
-def _require_approval(version: ModelVersion, steps: tuple[Step, ...]) -> None:
+def require_approval(version: ModelVersion, steps: tuple[Step, ...]) -> None:
+    """Raises Refused for a version that nobody approved, unless the steps wait for somebody who does."""
     asks = any(isinstance(step, Approve) for step in steps)
     if version.status == "Approved" or (asks and version.status == "PendingManualApproval"):
         return
