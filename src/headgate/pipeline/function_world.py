@@ -41,8 +41,9 @@ class FunctionWorld:
         row: Callable[[ModelVersion], bytes],
         terms: Terms,
         *,
+        functions: Functions | None = None,
         now: Callable[[], float] = time.time,
-        pause: Callable[[float], None] = time.sleep,
+        pause: Callable[[float], object] = time.sleep,
     ) -> None:
         """`row`: a row that a version was judged by, as JSON; raises NotFound where there is none. `now`: epoch."""
         self._pause = pause
@@ -50,7 +51,7 @@ class FunctionWorld:
         self._terms = terms
         self._now = now
         self._function = terms.endpoint
-        self._functions = Functions(connection)
+        self._functions = functions or Functions(connection)
         self._registry = Registry(connection)
         self._evidence = FunctionEvidence(connection, self._function, now)
         self._labels = alias.Labels(self._functions, self._function)
@@ -192,7 +193,7 @@ class FunctionWorld:
             if isinstance(error, InvalidInput) and self._terms.probe_refusable:
                 return Probed(None, f"A held-out row as JSON is not what its hooks take. {error.message}")
             raise Unavailable(
-                f"{self._function} runs version {version}, but does not answer a row that it was judged by. "
+                f"Version {version}, in function {self._function}, does not answer a row that it was judged by. "
                 f"{error.message}",
                 hint=f"The log of the function says more: /aws/lambda/{self._function}.",
             ) from error
