@@ -136,7 +136,13 @@ class LambdaApi:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        self.empty()
+
+    def empty(self) -> None:
+        """Forget all functions, and what happened."""
         self._stack.close()
+        for kept in (self.functions, self.bad_images, self.points, self.calls, self._running, self._read):
+            kept.clear()
 
     # ---- what the infrastructure makes
 
@@ -268,13 +274,15 @@ class LambdaApi:
             function, one_at_a_time = self._process(name, version)
         with one_at_a_time:
             began = time.time()
-            outcome = function.api.invoke(event, f"{ACCOUNT}:{name}:{qualifier}")
+            outcome = function.invoke(event, f"{ACCOUNT}:{name}:{qualifier}")
             took = time.time() - began
         dimensions = {"FunctionName": name, "Resource": f"{name}:{qualifier}"}
         if alias and alias.weights:
             dimensions["ExecutedVersion"] = number
         values = {"Invocations": 1.0, "Errors": float(outcome.kind != "response"), "Duration": took * 1000}
         with self._lock:
+            if function.process.poll() is not None:
+                self._running.pop((name, number), None)  # the next one is a new process
             at = self.clock.shown(began)
             self.points += [Point(at, "AWS/Lambda", metric, dimensions, value) for metric, value in values.items()]
         return outcome
@@ -286,14 +294,16 @@ class LambdaApi:
     def _process(self, name: str, version: Version) -> tuple[Function, threading.Lock]:
         key = name, version.number
         if key not in self._running:
+            log = self.folder / f"{name}-{version.number}-{next(self._ids)}.log"
             function = self._stack.enter_context(
                 running(
                     self.images[version.image],
-                    self.folder / f"{name}-{version.number}.log",
+                    log,
                     AWS_LAMBDA_FUNCTION_NAME=name,
                     AWS_LAMBDA_FUNCTION_VERSION=version.number,
                 )
             )
+            self._read[log] = 0
             self._running[key] = function, threading.Lock()
         return self._running[key]
 
@@ -332,12 +342,12 @@ class LambdaApi:
 
     def _take_embedded(self) -> None:
         """What CloudWatch makes of the lines that came into the logs since it was asked last."""
-        for function, _ in self._running.values():
-            with function.log.open("rb") as log:
-                log.seek(self._read.get(function.log, 0))
+        for path, offset in self._read.items():
+            with path.open("rb") as log:
+                log.seek(offset)
                 read = log.read()
                 whole = read[: read.rfind(b"\n") + 1]  # the rest of the last line is still to come
-                self._read[function.log] = self._read.get(function.log, 0) + len(whole)
+                self._read[path] = offset + len(whole)
             for line in whole.splitlines():
                 document = json.loads(line) if line.startswith(b"{") else {}
                 for about in document.get("_aws", {}).get("CloudWatchMetrics", []):

@@ -8,16 +8,19 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import pytest
 
+from headgate.core.evidence import Counts
 from headgate.core.versions import ModelVersion
 from headgate.data.store import Store
-from headgate.errors import Refused
+from headgate.errors import NotFound, Refused
+from headgate.hosting.function_evidence import FunctionEvidence
 from headgate.hosting.functions import AliasState, Functions
 from headgate.hosting.registry import Registry
 from headgate.hosting.session import Connection
@@ -27,9 +30,9 @@ from headgate.pipeline.rollouts import Rollout, Rollouts
 from headgate.pipeline.run import Run
 from headgate.pipeline.story import why
 from headgate.pipeline.tick import Tick
-from headgate.rollout.plan import Analyse
+from headgate.rollout.plan import Analyse, Canary, compile_plan
 from headgate.spec import Project, load
-from tests.hosting.conftest import Control, control  # noqa: F401  # the fixture
+from tests.hosting.conftest import running_control
 from tests.hosting.lambda_api import Clock, LambdaApi
 from tests.hosting.test_functions import NAME, LambdaConnection, happened, image
 from tests.serving.aws_lambda.front_doors import http as gateway
@@ -38,7 +41,7 @@ from tests.serving.models import write_code
 pytestmark = pytest.mark.slow
 
 SCALE = 90.0
-DEADLINE = 60.0
+DEADLINE = 30.0
 LOOK_SECONDS = 0.05
 CALLERS = 3
 BODIES = ('{"x": 1}', '{"x": 1, "poison": 1}', '{"y": 1}')
@@ -58,7 +61,7 @@ environments:
       - canary: {steps: [20%, 50%], bake: 1m, min_requests: 20, wait: 1h}
 """
 HOOKS = """
-import json
+import json, os
 from headgate.errors import InvalidInput
 
 def model_fn(model_dir):
@@ -71,6 +74,8 @@ def input_fn(body, content_type):
     return row
 
 def predict_fn(row, model):
+    if "exit" in row:
+        os._exit(3)
     if BROKEN and "poison" in row:
         raise RuntimeError("no such table")
     return VERSION
@@ -81,40 +86,51 @@ class Died(BaseException):
     """The process was killed."""
 
 
-class Scene:
-    """A project whose model is in a Lambda function: version 1 runs, 2 is as good, 3 fails."""
+class Account:
+    """Where the functions are, and a registry: version 1 runs, 2 is as good, 3 fails now and then."""
 
-    def __init__(self, folder: Path, api: LambdaApi, registry_url: str, key: str, secret: str) -> None:
-        self.api, self.clock = api, api.clock
-        self.connection = LambdaConnection(
-            registry_url, "", "us-east-1", key, secret, lambda_url=f"http://127.0.0.1:{api.port}"
-        )
-        self.store = Store(folder / "store")
-        self.rollouts = Rollouts(self.store, "production")
+    def __init__(self, folder: Path, api: LambdaApi, control: Connection) -> None:
+        self.api, self.folder = api, folder
+        url = f"http://127.0.0.1:{api.port}"
+        keys = control.region, control.access_key, control.secret_key
+        self.connection = LambdaConnection(control.control_url, "", *keys, lambda_url=url)
         (folder / "headgate.yaml").write_text(SPEC)
         self.project: Project = load(folder)
-        self.registry = Registry(self.connection)
-        self.registry.ensure_project("iris")
-        self.versions = [self._register(folder, number, broken=number == 3) for number in (1, 2, 3)]
-        self.answers: Counter[str] = Counter()
-        api.create(NAME, image(1), {"headgate:project": "iris"})
-        for number in range(400):  # it has answered for a while; Lambda does not tell versions apart there is one of
-            happened(api, self.clock() - 540 + number, "1", split=False, Duration=2.0 + number % 5)
+        self._registry = Registry(self.connection)
+        self._registry.ensure_project("iris")
+        self.versions = [self._register(number, broken=number == 3) for number in (1, 2, 3)]
 
-    def _register(self, folder: Path, number: int, *, broken: bool) -> ModelVersion:
+    def _register(self, number: int, *, broken: bool) -> ModelVersion:
         source = HOOKS.replace("BROKEN", str(broken)).replace("VERSION", str(number))
-        self.api.images[image(number)] = write_code(folder / f"v{number}" / "model", source)
-        made = self.registry.register(
+        self.api.images[image(number)] = write_code(self.folder / f"v{number}" / "model", source)
+        made = self._registry.register(
             "iris", digest=f"{number:064x}", image=image(number), model_data_url="s3://b/m.tar.gz",
             environment={}, metadata={},
         )  # fmt: skip
-        return self.registry.set_status(made, "Approved", "test")
+        return self._registry.set_status(made, "Approved", "test")
 
-    def start(self, number: int, *, at_once: bool = False) -> Rollout:
+
+class Scene:
+    """A project whose version 1 is in a Lambda function."""
+
+    def __init__(self, folder: Path, account: Account) -> None:
+        self.api, self.clock = account.api, account.api.clock
+        self.connection, self.project, self.versions = account.connection, account.project, account.versions
+        self.rollouts = Rollouts(Store(folder), "production")
+        self.answers: Counter[str] = Counter()
+        self.row = b'{"x": 1}'
+        self.api.create(NAME, image(1), {"headgate:project": "iris"})
+        for number in range(400):  # it has answered for a while; Lambda does not tell versions apart there is one of
+            happened(self.api, self.clock() - 540 + number, "1", split=False, Duration=2.0 + number % 5)
+
+    def start(self, number: int, *, at_once: bool = False, one_step: bool = False) -> Rollout:
         """Start a rollout of a version."""
         terms = function_rollout_terms(
             self.project, "production", self.versions[number - 1], self.connection, self.rollouts, at_once=at_once
         )
+        if one_step:
+            strategy = Canary((50.0,), bake=60.0, min_requests=20, wait=3600.0)
+            terms = replace(terms, steps=compile_plan(strategy, approve=False))
         return self.rollouts.start(terms, at=self.clock(), by="ada")
 
     def until(
@@ -127,7 +143,7 @@ class Scene:
         deadline, never = monotonic() + DEADLINE, threading.Event()
         world = FunctionWorld(
             self.connection,
-            lambda _: b'{"x": 1}',
+            lambda _: self.row,
             rollout.run().terms,
             functions=functions,
             now=self.clock,
@@ -146,6 +162,15 @@ class Scene:
         alias = self.api.functions[NAME].aliases["live"]
         return "+".join([alias.version, *alias.weights])
 
+    def call(self, caller: http.client.HTTPConnection, body: str) -> str:
+        """What a caller of the alias is told through API Gateway: the answer, the status, or the function's error."""
+        path = f"/2015-03-31/functions/{NAME}/invocations?Qualifier=live"
+        caller.request("POST", path, json.dumps(gateway(path="/invocations", body=body)))
+        answer = json.loads(caller.getresponse().read())
+        if "errorType" in answer:
+            return str(answer["errorType"])
+        return str(answer["body"] if answer["statusCode"] == 200 else answer["statusCode"]).strip()
+
     @contextmanager
     def traffic(self) -> Iterator[None]:
         """Callers who go on calling; what they are told is counted in `answers`."""
@@ -162,26 +187,28 @@ class Scene:
 
     def _call(self, over: threading.Event) -> None:
         caller = http.client.HTTPConnection("127.0.0.1", self.api.port, timeout=30)
-        bodies = [json.dumps(gateway(path="/invocations", body=body)) for body in BODIES]
         number = 0
         while not over.wait(0.02):
             number += 1
-            path = f"/2015-03-31/functions/{NAME}/invocations?Qualifier=live"
-            caller.request("POST", path, bodies[number % len(bodies)])
-            answer = json.loads(caller.getresponse().read())
-            said = answer["body"] if answer["statusCode"] == 200 else str(answer["statusCode"])
-            self.answers[said.strip()] += 1
+            self.answers[self.call(caller, BODIES[number % len(BODIES)])] += 1
         caller.close()
 
 
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    folder = tmp_path_factory.mktemp("account")
+    with running_control(folder) as control:
+        api = LambdaApi(folder, Clock(SCALE))
+        try:
+            yield Account(folder, api, control.connection)
+        finally:
+            api.close()
+
+
 @pytest.fixture
-def scene(tmp_path: Path, control: Control) -> Iterator[Scene]:  # noqa: F811
-    api = LambdaApi(tmp_path, Clock(SCALE))
-    there = control.connection
-    try:
-        yield Scene(tmp_path, api, there.control_url, there.access_key, there.secret_key)
-    finally:
-        api.close()
+def scene(tmp_path: Path, account: Account) -> Iterator[Scene]:
+    yield Scene(tmp_path, account)
+    account.api.empty()
 
 
 def test_a_good_version_is_promoted_and_taken_back_by_hand(scene: Scene) -> None:
@@ -235,6 +262,51 @@ def test_somebody_elses_move_of_the_alias_stops_the_rollout(scene: Scene) -> Non
     assert "headgate:rollout" not in scene.api.functions[NAME].tags
 
 
+def test_a_crash_is_counted_although_it_leaves_no_line(scene: Scene) -> None:
+    scene.api.functions[NAME].versions["2"] = replace(scene.api.functions[NAME].versions["1"], number="2")
+    scene.api.meddle(NAME, "1", {"2": 1.0})
+    with closing(http.client.HTTPConnection("127.0.0.1", scene.api.port, timeout=30)) as caller:
+        began = scene.clock()
+        bodies = ['{"x": 1}', '{"x": 1, "exit": 1}', '{"x": 1}', '{"y": 1}']
+        assert [scene.call(caller, body) for body in bodies] == ["1", "Runtime.ExitError", "1", "400"]
+    deadline, never = monotonic() + DEADLINE, threading.Event()
+    evidence = FunctionEvidence(scene.connection, NAME, scene.clock)
+    seen = Counts(0)
+    while seen.seen < 4:
+        assert monotonic() < deadline
+        never.wait(LOOK_SECONDS)
+        found = evidence.windows("1", "2", thresholds=None, slow_began=None, start=int(began) - 60, end=2**31)
+        seen = Counts(sum(window.canary.seen for window in found), sum(window.canary.failing for window in found))
+    assert seen == Counts(4, 1)
+
+
+def test_an_image_that_lambda_cannot_take_ends_the_rollout(scene: Scene) -> None:
+    scene.api.bad_images[image(2)] = "ECR denies it."
+    for at_once in (False, True):
+        run = scene.until(scene.start(2, at_once=at_once))
+        assert run.ended is not None
+        assert (run.ended.outcome, run.ended.verdict, scene.config) == ("rolled back", "fail", "1")
+        assert "ECR denies it." in run.ended.why
+
+
+def test_a_version_that_does_not_answer_its_probe_goes_back(scene: Scene) -> None:
+    scene.row = b'{"x": 1, "poison": 1}'
+    run = scene.until(scene.start(3, at_once=True))
+    assert run.ended is not None
+    assert (run.ended.outcome, run.ended.verdict, scene.config) == ("rolled back", "fail", "1")
+    assert "does not answer a row that it was judged by" in run.ended.why
+    gone = scene.start(2)
+    del scene.api.functions[NAME].aliases["live"]
+    run = scene.until(gone)
+    assert run.ended is not None
+    assert (run.ended.outcome, run.ended.why) == (
+        "stopped",
+        "Endpoint iris-production-model is gone: somebody deleted it.",
+    )
+    with pytest.raises(NotFound, match="There is no function iris-production-model with an alias live"):
+        scene.start(2)
+
+
 class Mortal(Functions):
     """Whoever makes a change for the first time dies before it; who makes it for the second time dies after it."""
 
@@ -272,22 +344,23 @@ class Mortal(Functions):
             raise Died
 
 
-def test_killed_before_and_after_each_change_it_goes_on(scene: Scene) -> None:
+@pytest.mark.parametrize(("number", "outcome", "config"), [(2, "promoted", "2"), (3, "rolled back", "1")])
+def test_killed_before_and_after_each_change_it_goes_on(scene: Scene, number: int, outcome: str, config: str) -> None:
     made: Counter[str] = Counter()
-    number = scene.start(2).run().terms.number
+    started = scene.start(number, one_step=True).run().terms.number
     deaths, run = 0, None
     with scene.traffic():
         while run is None:
             assert deaths < 60, made
             try:
-                run = scene.until(scene.rollouts.get(number), functions=Mortal(scene.connection, made))
+                run = scene.until(scene.rollouts.get(started), functions=Mortal(scene.connection, made))
             except Died:
                 deaths += 1
     assert run.ended is not None
-    assert (run.ended.outcome, scene.config) == ("promoted", "2"), run.ended.why
-    changes = {change.split()[0] for change in made}
-    assert changes == {"upload", "publish", "move", "tag", "untag"}
+    assert (run.ended.outcome, scene.config) == (outcome, config), run.ended.why
+    assert {change.split()[0] for change in made} == {"upload", "publish", "move", "tag", "untag"}
     assert deaths > len(made)
     assert scene.api.calls.count("publish_version") == 1
     taken = [int(entry.content["index"]) for entry in run.entries if entry.kind == "done"]
-    assert taken == list(range(len(run.terms.steps)))
+    assert taken == list(range(len(taken)))
+    assert "headgate:rollout" not in scene.api.functions[NAME].tags

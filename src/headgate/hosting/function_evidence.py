@@ -9,8 +9,9 @@ and ExecutedVersion. So
     seen       Requests + crashed
     slow       Duration above a threshold, by CloudWatch's trimmed count: `TC(12.5:)` is how many took over 12.5 ms
 
-The minute that is still going on is not looked at: the two versions log to different streams, which do not arrive at
-the same moment, and half an outage that both share would look like the fault of one.
+A minute is looked at only MATURE_SECONDS after its end. What the two versions log arrives in different streams, and
+Lambda's numbers by another way than ours: half of an outage that both share would look like the fault of one, and a
+refusal like a crash.
 """
 
 import time
@@ -26,7 +27,7 @@ from headgate.hosting.session import Connection
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
 
-MINUTE = 60
+MINUTE, MATURE_SECONDS = 60, 60
 LAMBDA = "AWS/Lambda"
 COUNTED = ((HEADGATE, "Requests"), (HEADGATE, "Failures"), (HEADGATE, "Raised"), (LAMBDA, "Errors"))
 
@@ -78,11 +79,11 @@ class FunctionEvidence:
         start: int,
         end: int,
     ) -> list[Window]:
-        """A window for each minute that is over, from `start` on and begun before `end`, that has anything in it.
+        """A window for each mature minute from `start` on, begun before `end`, that has anything in it.
 
         Requests are slow from `slow_began` on, when the thresholds (microseconds) were frozen.
         """
-        start, end = self.rhythm.next(start), min(end, int(self._now()) // MINUTE * MINUTE)
+        start, end = self.rhythm.next(start), min(end, int(self._now() - MATURE_SECONDS) // MINUTE * MINUTE)
         if end <= start:
             return []
         versions = ((STABLE, stable), (CANARY, canary))

@@ -54,14 +54,18 @@ class RuntimeApi:
         host, port = self._server.server_address[:2]
         return f"{host!s}:{port}"
 
-    def invoke(self, event: Any, arn: str = ARN) -> Outcome:
-        """Have the function called with `event`, by this ARN; what it gave back."""
-        self._events.put((f"request-{next(self._ids)}", arn, json.dumps(event).encode()))
+    def invoke(self, event: Any) -> Outcome:
+        """Have the function called with `event`; what it gave back."""
+        self.put(event)
         return self.outcome()
 
-    def outcome(self) -> Outcome:
-        """What the function gave back next."""
-        return self._outcomes.get(timeout=DEADLINE)
+    def put(self, event: Any, arn: str = ARN) -> None:
+        """Have the function called with `event`, by this ARN."""
+        self._events.put((f"request-{next(self._ids)}", arn, json.dumps(event).encode()))
+
+    def outcome(self, seconds: float = DEADLINE) -> Outcome:
+        """What the function gave back next. Raises queue.Empty where it is nothing."""
+        return self._outcomes.get(timeout=seconds)
 
     def close(self) -> None:
         """Stop listening."""
@@ -111,6 +115,17 @@ class Function:
     api: RuntimeApi
     process: "subprocess.Popen[bytes]"
     log: Path
+
+    def invoke(self, event: Any, arn: str) -> Outcome:
+        """What the function gave back; an error where the process ended instead, as Lambda says it."""
+        self.api.put(event, arn)
+        while True:
+            try:
+                return self.api.outcome(0.02)
+            except queue.Empty:
+                if self.process.poll() is not None:
+                    message = f"Runtime exited with error: exit status {self.process.returncode}"
+                    return Outcome("error", {"errorType": "Runtime.ExitError", "errorMessage": message})
 
     def lines(self, event: str) -> list[dict[str, Any]]:
         """The log lines of that event."""
