@@ -1,7 +1,6 @@
 """A project whose environment is "AWS": our engine, moto, and the state machine run by moto's interpreter."""
 
 import json
-import os
 import time
 from collections.abc import Callable
 from functools import cached_property
@@ -20,7 +19,7 @@ from headgate.pipeline.rollouts import Rollout, Rollouts
 from headgate.pipeline.start import place_of, rollback_terms, rollout_terms
 from headgate.wiring.delivery import Delivery, launch
 from headgate.wiring.targets import bucket_of
-from tests.delivery.front import Front
+from tests.delivery.front import ALARMS, Front
 from tests.system.engine import RunningEngine, until
 from tests.system.rollouts import ENVIRONMENT, PERSON, VERSIONS, Scene, write_hooks
 
@@ -50,7 +49,12 @@ class Cloud(Scene):
             evidence=Evidence(self.connection),
             busy_seconds=3.0,
         )
-        front.functions |= {"tick": self.delivery.tick, "approval": self.delivery.approval}
+        monitor = self.delivery.rollback_monitor
+        front.functions |= {"tick": self.delivery.tick, "approval": self.delivery.approval, "monitor": monitor}
+        sns = self.client("sns")
+        self.topic = sns.create_topic(Name=names.topic(name, ENVIRONMENT))["TopicArn"]
+        url = f"http://127.0.0.1:{front.port}{ALARMS}"
+        sns.subscribe(TopicArn=self.topic, Protocol="http", Endpoint=url)
 
     def say(self, **terms: Any) -> None:
         """The same terms, on AWS."""
@@ -101,7 +105,9 @@ class Cloud(Scene):
             return
         role = names.role_arn(self.account, self.region, "delivery")
         name = names.machine(self.name, ENVIRONMENT)
-        assert states.create_state_machine(name=name, definition=text, roleArn=role)["stateMachineArn"] == self.machine.arn
+        assert (
+            states.create_state_machine(name=name, definition=text, roleArn=role)["stateMachineArn"] == self.machine.arn
+        )
 
     def execution(self, name: str) -> dict[str, Any]:
         """An execution as Step Functions describes it."""
@@ -167,6 +173,22 @@ class Cloud(Scene):
         """Whether the machine waits with a token."""
         return lambda: rollout.run().token
 
+    def alarm(self, state: str = "ALARM", *, about: str = "rollback") -> dict[str, Any]:
+        """Have SNS deliver what CloudWatch sends when an alarm changes; what the monitor said of it."""
+        name = names.alarm(self.name, ENVIRONMENT, about)
+        message = {
+            "AlarmName": name,
+            "AWSAccountId": self.account,
+            "NewStateValue": state,
+            "OldStateValue": "OK",
+            "NewStateReason": "Threshold Crossed: 3 of the last 3 datapoints were greater than the threshold (1.0).",
+            "StateChangeTime": "2026-11-28T15:00:00.000+0000",
+        }
+        before = len(self.front.alarms)
+        self.client("sns").publish(TopicArn=self.topic, Subject=f"ALARM: {name}", Message=json.dumps(message))
+        until(lambda: len(self.front.alarms) > before, 30, "SNS delivers")
+        return dict(self.front.alarms[-1])
+
     def registry_event(self, number: int, status: str) -> dict[str, Any]:
         """What EventBridge tells when a version's status changes."""
         group = names.group(self.name, ENVIRONMENT)
@@ -182,11 +204,4 @@ class Cloud(Scene):
                 "ModelPackageArn": f"arn:aws:sagemaker:{self.region}:{self.account}:model-package/{group}/{number}",
                 "ModelApprovalStatus": status,
             },
-        }
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """For commands: this process has the variables that lead to "AWS"."""
-        return {**super().environment, "AWS_EC2_METADATA_DISABLED": "true"} | {
-            name: value for name, value in os.environ.items() if name.startswith("AWS_")
         }

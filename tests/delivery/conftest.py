@@ -1,5 +1,6 @@
 """One engine, one moto, one address in front of both; one project whose endpoint is called all the time."""
 
+import logging
 from collections.abc import Iterator
 
 import httpx
@@ -24,6 +25,7 @@ def front(alone: RunningEngine) -> Iterator[Front]:
     """ "AWS", and this process's variables that lead there."""
     file = alone.home.read()
     assert file is not None
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
     moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     moto.start()
     host, port = moto.get_host_and_port()
@@ -45,7 +47,7 @@ def front(alone: RunningEngine) -> Iterator[Front]:
             moto.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def endpoint(alone: RunningEngine, front: Front) -> Iterator[Cloud]:
     """A project with an endpoint under load; at the end no caller may have seen an error."""
     cloud = Cloud(alone, front, "cloud")

@@ -21,6 +21,8 @@ from headgate.errors import HeadgateError
 Handler = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 FUNCTIONS = "/2015-03-31/functions/"
+ALARMS = "/alarms"
+"""Where SNS posts what Lambda would be called with."""
 HOP = {"connection", "host", "authorization", "content-length", "transfer-encoding", "accept-encoding", "expect"}
 
 
@@ -30,6 +32,8 @@ class Front:
     def __init__(self, file: EngineFile, moto: str) -> None:
         self.functions: dict[str, Handler] = {}
         self.called: list[tuple[str, str]] = []
+        self.alarms: list[Mapping[str, Any]] = []
+        """What the monitor said of each alarm."""
         self.down = False
         """Whether SageMaker's control API answers nobody."""
         self._file = file
@@ -55,31 +59,41 @@ class Front:
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> httpx.Response:
         """What is behind this request."""
         target = headers.get("x-amz-target", "")
+        request: dict[str, Any] = {"method": method, "path": path, "headers": headers, "body": body}
+        if path == ALARMS:
+            return self._alarm(json.loads(body))
         if path.startswith(FUNCTIONS):
             return self._invoke(path.removeprefix(FUNCTIONS).partition("/")[0], body)
         if target.startswith(("SageMaker.", "Granite")):
             if self.down:
                 return httpx.Response(503, json={"__type": "ServiceUnavailable", "message": "down for this test"})
             service = "sagemaker" if target.startswith("SageMaker.") else "monitoring"
-            return self._signed(service, self._file.control_url, method, path, headers, body)
+            return self._signed(service, self._file.control_url, **request)
         if b"Action=GetCallerIdentity" in body:
-            return self._signed("sts", self._file.control_url, method, path, headers, body)
+            return self._signed("sts", self._file.control_url, **request)
         if path.startswith("/endpoints/"):
-            return self._signed("sagemaker", self._file.gateway_url, method, path, headers, body)
+            return self._signed("sagemaker", self._file.gateway_url, **request)
         sent = {name: value for name, value in headers.items() if name not in HOP - {"authorization"}}
         sent["x-moto-account-id"] = self._file.account
         return self._http.request(method, self._moto + path, headers=sent, content=body)
 
     def _signed(
-        self, service: str, url: str, method: str, path: str, headers: Mapping[str, str], body: bytes
+        self, service: str, url: str, *, method: str, path: str, headers: Mapping[str, str], body: bytes
     ) -> httpx.Response:
         kept = {n: v for n, v in headers.items() if n not in HOP and n not in ("x-amz-date", "x-amz-security-token")}
         request = AWSRequest(method, url + path, kept, body)
-        SigV4Auth(Credentials(self._file.access_key, self._file.secret_key), service, self._file.region).add_auth(request)
+        SigV4Auth(Credentials(self._file.access_key, self._file.secret_key), service, self._file.region).add_auth(
+            request
+        )
         try:
             return self._http.request(method, url + path, headers=dict(request.headers.items()), content=body)
         except httpx.TransportError as error:
             return httpx.Response(503, json={"__type": "ServiceUnavailable", "message": str(error)})
+
+    def _alarm(self, message: Mapping[str, Any]) -> httpx.Response:
+        record = {"EventSource": "aws:sns", "EventVersion": "1.0", "Sns": message}
+        self.alarms.append(self.functions["monitor"]({"Records": [record]}))
+        return httpx.Response(200)
 
     def _invoke(self, name: str, body: bytes) -> httpx.Response:
         """Call a function as Lambda does; an error is an answer with its type and text."""
