@@ -1,0 +1,221 @@
+"""Every role that an environment has, as values: the least that each needs.
+
+    execution    models run as it                       SageMaker
+    tick         takes the steps of a rollout           Lambda
+    approval     records who approved what              Lambda
+    monitor      takes a bad version back on an alarm   Lambda
+    front        passes requests to the endpoint        Lambda, where the environment has a front door
+    model        answers requests                       Lambda, where the environment is hosted there
+    delivery     the state machine                      Step Functions
+    github-*     one for each workflow                  GitHub (see workflow_policies)
+
+The key is reached by its alias, as its id is known only once it is made; the log of rollouts is appended to by whoever
+has to, and deleted by nobody. PassRole always says to whom.
+"""
+
+from headgate.core import names
+from headgate.infra.access import PULL, ask, dead_letters, evidence, read_and_append, use_key, versions
+from headgate.infra.site import ALIAS, Site
+from headgate.infra.statement import Role, Statement, Trust
+from headgate.infra.workflow_policies import workflow_roles
+
+CHANGES = (
+    "sagemaker:CreateEndpoint",
+    "sagemaker:UpdateEndpoint",
+    "sagemaker:UpdateEndpointWeightsAndCapacities",
+    "sagemaker:DescribeEndpoint",
+    "sagemaker:ListTags",
+    "sagemaker:AddTags",
+    "sagemaker:DeleteTags",
+)
+
+
+def roles(site: Site) -> dict[str, Role]:
+    """All roles of an environment, by key."""
+    found = [_execution(site), _tick(site), _approval(site), _monitor(site), _machine(site)]
+    if site.kind == "lambda":
+        found.append(_function(site, "model", "answers requests with the model in its image", []))
+    elif site.settings.front:
+        found.append(_function(site, "front", "passes requests from API Gateway to the endpoint", [ask(site, "front")]))
+    return {role.key: role for role in [*found, *workflow_roles(site)]}
+
+
+def _function(site: Site, key: str, purpose: str, statements: list[Statement]) -> Role:
+    """The role of a Lambda function, which may write its own log and nothing else unless it is said."""
+    group = site.arn("logs", f"log-group:{names.log_group(site.project, site.environment, key)}:*")
+    logs = Statement(
+        key, "WriteItsLog", ("logs:CreateLogStream", "logs:PutLogEvents"), (group,), why="Lambda names the streams."
+    )
+    return Role(key, site.function(key), purpose, Trust(service="lambda.amazonaws.com"), (*statements, logs))
+
+
+def _execution(site: Site) -> Role:
+    key = "execution"
+    statements = (
+        Statement(
+            key,
+            "ReadPackages",
+            ("s3:GetObject",),
+            (f"{site.bucket_arn}/packages/*",),
+            why="Packages are named by their digest.",
+        ),
+        Statement(
+            key, "FindPackages", ("s3:ListBucket",), (site.bucket_arn,), {"StringLike": {"s3:prefix": ("packages/*",)}}
+        ),
+        Statement(
+            key,
+            "WriteCaptures",
+            ("s3:PutObject",),
+            (f"{site.bucket_arn}/capture/*",),
+            why="Captures are named by endpoint, variant and hour.",
+        ),
+        use_key(site, key, ("kms:Decrypt", "kms:GenerateDataKey")),
+        Statement(key, "PullImages", PULL, (site.arn("ecr", f"repository/{site.repository}"),)),
+        Statement(
+            key, "LogInToRegistry", ("ecr:GetAuthorizationToken",), ("*",), why="This action knows no resources."
+        ),
+        Statement(
+            key,
+            "WriteLogs",
+            ("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
+            (site.arn("logs", f"log-group:/aws/sagemaker/Endpoints/{site.prefix}:*"),),
+            why="SageMaker names the streams.",
+        ),
+        Statement(
+            key,
+            "WriteMetrics",
+            ("cloudwatch:PutMetricData",),
+            ("*",),
+            {"StringLike": {"cloudwatch:namespace": ("AWS/SageMaker", "/aws/sagemaker/*")}},
+            why="This action knows no resources; the condition names the namespaces.",
+        ),
+    )
+    name = names.execution_role(site.project, site.environment)
+    account = {"StringEquals": {"aws:SourceAccount": site.account}}
+    return Role(key, name, "models run as it", Trust("sagemaker.amazonaws.com", conditions=account), statements)
+
+
+def _tick(site: Site) -> Role:
+    """What takes the steps. Lambda projects move the weights of an alias, the others an endpoint."""
+    key = "tick"
+    hosting = _move_alias(site, key) if site.kind == "lambda" else _move_endpoint(site, key)
+    return _function(
+        site, key, "takes the steps of a rollout", [*read_and_append(site, key), *versions(site, key), *hosting]
+    )
+
+
+def _monitor(site: Site) -> Role:
+    key = "monitor"
+    hosting = _move_alias(site, key) if site.kind == "lambda" else _move_endpoint(site, key)
+    return _function(
+        site,
+        key,
+        "takes a bad version back on an alarm",
+        [*read_and_append(site, key), *versions(site, key), *hosting, *dead_letters(site, key)],
+    )
+
+
+def _approval(site: Site) -> Role:
+    key = "approval"
+    answer = Statement(
+        key, "AnswerTheMachine", ("states:SendTaskSuccess", "states:SendTaskFailure"), (site.machine_arn,)
+    )
+    return _function(
+        site,
+        key,
+        "records who approved what, and lets the machine go on",
+        [*read_and_append(site, key), *versions(site, key), answer, *dead_letters(site, key)],
+    )
+
+
+def _machine(site: Site) -> Role:
+    key = "delivery"
+    functions = tuple(site.function_arn(purpose) for purpose in ("tick", "approval"))
+    statements = (
+        Statement(key, "CallFunctions", ("lambda:InvokeFunction",), functions),
+        Statement(
+            key,
+            "DeliverLogs",
+            (
+                "logs:CreateLogDelivery",
+                "logs:GetLogDelivery",
+                "logs:UpdateLogDelivery",
+                "logs:DeleteLogDelivery",
+                "logs:ListLogDeliveries",
+                "logs:PutResourcePolicy",
+                "logs:DescribeResourcePolicies",
+                "logs:DescribeLogGroups",
+            ),
+            ("*",),
+            why="These actions know no resources.",
+        ),
+        Statement(
+            key,
+            "Trace",
+            ("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
+            ("*",),
+            why="These actions know no resources.",
+        ),
+    )
+    account = {"StringEquals": {"aws:SourceAccount": site.account}}
+    name = names.machine(site.project, site.environment)
+    return Role(key, name, "rolls out, state by state", Trust("states.amazonaws.com", conditions=account), statements)
+
+
+def _move_endpoint(site: Site, role: str) -> list[Statement]:
+    execution = site.role_arn(names.execution_role(site.project, site.environment))
+    return [
+        Statement(
+            role,
+            "MakeReleases",
+            (
+                "sagemaker:CreateModel",
+                "sagemaker:DescribeModel",
+                "sagemaker:CreateEndpointConfig",
+                "sagemaker:DescribeEndpointConfig",
+                "sagemaker:AddTags",
+            ),
+            site.releases,
+            why="Models and configs are named by version and content.",
+        ),
+        Statement(
+            role,
+            "MoveEndpoint",
+            CHANGES,
+            (site.endpoint_arn, site.releases[1]),
+            why="An update names the config that it moves to.",
+        ),
+        Statement(
+            role,
+            "PassExecutionRole",
+            ("iam:PassRole",),
+            (execution,),
+            {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+        ),
+        ask(site, role),
+        evidence(role),
+    ]
+
+
+def _move_alias(site: Site, role: str) -> list[Statement]:
+    function = site.function_arn("model")
+    return [
+        Statement(
+            role,
+            "MakeReleases",
+            (
+                "lambda:UpdateFunctionCode",
+                "lambda:PublishVersion",
+                "lambda:GetFunction",
+                "lambda:ListVersionsByFunction",
+            ),
+            (function, f"{function}:*"),
+            why="Versions are numbered.",
+        ),
+        Statement(role, "MoveAlias", ("lambda:GetAlias", "lambda:UpdateAlias"), (function, f"{function}:{ALIAS}")),
+        Statement(role, "Probe", ("lambda:InvokeFunction",), (f"{function}:*",), why="Versions are numbered."),
+        Statement(
+            role, "PullImages", (*PULL, "ecr:DescribeImages"), (site.arn("ecr", f"repository/{site.repository}"),)
+        ),
+        evidence(role),
+    ]
