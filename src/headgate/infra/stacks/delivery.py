@@ -1,0 +1,166 @@
+"""The delivery machine and what belongs to it.
+
+    registry changes a version's status -> EventBridge -> approval
+    state machine                       -> tick, until the rollout is over
+    alarms -> topic -> people, and the monitor, which takes a bad version back
+
+The functions are one image with a command each. What cannot be delivered to them ends in the queue of dead letters,
+which has an alarm.
+"""
+
+import json
+
+import aws_cdk as cdk
+from aws_cdk import aws_events as events
+from aws_cdk import aws_lambda as aws_lambda
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as stepfunctions
+
+from headgate.core import names
+from headgate.infra import resource_policies
+from headgate.infra.machine import definition
+from headgate.infra.site import Site
+from headgate.infra.stacks.parts import (
+    acknowledge,
+    image_parameter,
+    log_group,
+    make_function,
+    make_role,
+    open_stack,
+    permit,
+)
+from headgate.infra.statement import Role
+
+HANDLERS = "headgate.wiring.delivery_functions"
+FORTNIGHT = 14 * 86_400
+
+
+def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack:
+    """The stack."""
+    stack = open_stack(app, site, "delivery", "the state machine of rollouts, its functions, topic and queue")
+    image = image_parameter(stack, "DeliveryImage", "holds the functions of delivery (`headgate image --for delivery`)")
+    variables = {"HEADGATE_PROJECT": site.project, "HEADGATE_ENVIRONMENT": site.environment}
+    functions = {
+        key: make_function(
+            stack,
+            site,
+            roles[key],
+            image,
+            command=f"{HANDLERS}.{handler}",
+            seconds=seconds,
+            memory=512,
+            variables={**variables, "HEADGATE_ACCOUNT": site.account},
+        )
+        for key, handler, seconds in (
+            ("tick", "tick", 120),
+            ("approval", "approval", 60),
+            ("monitor", "rollback_monitor", 900),
+        )
+    }
+    queue = _queue(stack, site)
+    _topic(stack, site, functions["monitor"], queue)
+    _hear_of_approvals(stack, site, functions["approval"], queue)
+    for key in ("approval", "monitor"):
+        _keep_what_failed(stack, site, key, functions[key])
+    _machine(stack, site, roles["delivery"])
+    return stack
+
+
+def _queue(stack: cdk.Stack, site: Site) -> sqs.CfnQueue:
+    queue = sqs.CfnQueue(
+        stack,
+        "DeadLetters",
+        queue_name=site.dead_letters,
+        kms_master_key_id=site.key_alias,
+        message_retention_period=FORTNIGHT,
+    )
+    acknowledge(queue, {"SQS3": "It is the queue of dead letters itself."})
+    sqs.CfnQueuePolicy(stack, "DeadLettersPolicy", queues=[queue.ref], policy_document=resource_policies.queue(site))
+    return queue
+
+
+def _topic(stack: cdk.Stack, site: Site, monitor: aws_lambda.CfnFunction, queue: sqs.CfnQueue) -> None:
+    topic = sns.CfnTopic(
+        stack,
+        "Alarms",
+        topic_name=names.topic(site.project, site.environment),
+        kms_master_key_id=site.key_alias,
+    )
+    sns.CfnTopicPolicy(stack, "AlarmsPolicy", topics=[topic.ref], policy_document=resource_policies.topic(site))
+    for number, mail in enumerate(site.settings.alarms.notify, 1):
+        sns.CfnSubscription(stack, f"Mail{number}", topic_arn=topic.ref, protocol="email", endpoint=mail)
+    subscription = sns.CfnSubscription(
+        stack,
+        "MonitorSubscription",
+        topic_arn=topic.ref,
+        protocol="lambda",
+        endpoint=monitor.attr_arn,
+        # People hear of every alarm. Only the one that speaks of the version takes it back.
+        filter_policy={"AlarmName": [site.alarm("rollback")], "NewStateValue": ["ALARM"]},
+        filter_policy_scope="MessageBody",
+        redrive_policy={"deadLetterTargetArn": queue.attr_arn},
+    )
+    subscription.add_resource_dependency(
+        permit(stack, "TopicCallsMonitor", monitor.ref, "sns.amazonaws.com", topic.ref)
+    )
+
+
+def _hear_of_approvals(stack: cdk.Stack, site: Site, approval: aws_lambda.CfnFunction, queue: sqs.CfnQueue) -> None:
+    rule = events.CfnRule(
+        stack,
+        "VersionChanged",
+        name=resource_policies.rule_name(site),
+        description="A version of this project was approved or rejected.",
+        event_pattern={
+            "source": ["aws.sagemaker"],
+            "detail-type": ["SageMaker Model Package State Change"],
+            "detail": {"ModelPackageGroupName": [names.group(site.project, site.environment)]},
+        },
+        targets=[
+            events.CfnRule.TargetProperty(
+                id="approval",
+                arn=approval.attr_arn,
+                dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=queue.attr_arn),
+                retry_policy=events.CfnRule.RetryPolicyProperty(
+                    maximum_event_age_in_seconds=3600, maximum_retry_attempts=20
+                ),
+            )
+        ],
+    )
+    permit(stack, "RuleCallsApproval", approval.ref, "events.amazonaws.com", rule.attr_arn)
+
+
+def _keep_what_failed(stack: cdk.Stack, site: Site, key: str, function: aws_lambda.CfnFunction) -> None:
+    aws_lambda.CfnEventInvokeConfig(
+        stack,
+        f"{key.capitalize()}Failures",
+        function_name=function.ref,
+        qualifier="$LATEST",
+        maximum_retry_attempts=2,
+        destination_config=aws_lambda.CfnEventInvokeConfig.DestinationConfigProperty(
+            on_failure=aws_lambda.CfnEventInvokeConfig.OnFailureProperty(destination=site.dead_letters_arn)
+        ),
+    )
+
+
+def _machine(stack: cdk.Stack, site: Site, role: Role) -> None:
+    log = log_group(stack, site, role.key)
+    made = make_role(stack, role)
+    destination = stepfunctions.CfnStateMachine.LogDestinationProperty(
+        cloud_watch_logs_log_group=stepfunctions.CfnStateMachine.CloudWatchLogsLogGroupProperty(
+            log_group_arn=log.attr_arn
+        )
+    )
+    stepfunctions.CfnStateMachine(
+        stack,
+        "Machine",
+        state_machine_name=names.machine(site.project, site.environment),
+        role_arn=made.attr_arn,
+        definition_string=json.dumps(definition(tick=site.function_arn("tick")), indent=1),
+        # Without data: an approval's token is in it, and whoever has the token can approve.
+        logging_configuration=stepfunctions.CfnStateMachine.LoggingConfigurationProperty(
+            level="ALL", include_execution_data=False, destinations=[destination]
+        ),
+        tracing_configuration=stepfunctions.CfnStateMachine.TracingConfigurationProperty(enabled=True),
+    )
