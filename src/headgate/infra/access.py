@@ -25,25 +25,31 @@ def read_and_append(site: Site, role: str) -> list[Statement]:
             role,
             "ReadLogsAndPackages",
             ("s3:GetObject",),
-            (f"{site.bucket_arn}/runs/*", f"{site.bucket_arn}/packages/*"),
+            (f"{site.bucket_arn}/rollouts/*", f"{site.bucket_arn}/packages/*"),
             why="Entries are named by rollout and number, packages by their digest.",
         ),
-        Statement(
-            role,
-            "ListLogs",
-            ("s3:ListBucket",),
-            (site.bucket_arn,),
-            {"StringLike": {"s3:prefix": ("runs/*", "packages/*")}},
-        ),
+        find(site, role),
         Statement(
             role,
             "AppendToLogs",
             ("s3:PutObject",),
-            (f"{site.bucket_arn}/runs/*",),
+            (f"{site.bucket_arn}/rollouts/*",),
             why="Entries are named by rollout and number.",
         ),
         use_key(site, role, ("kms:Decrypt", "kms:GenerateDataKey")),
     ]
+
+
+def find(site: Site, role: str) -> Statement:
+    """See which objects there are. Without it, and with a condition on it, S3 says 403 of one that is not there."""
+    return Statement(role, "FindObjects", ("s3:ListBucket",), (site.bucket_arn,))
+
+
+def answer(site: Site, role: str) -> Statement:
+    """Let an execution that waits for a person go on."""
+    return Statement(
+        role, "AnswerTheMachine", ("states:SendTaskSuccess", "states:SendTaskFailure"), (site.machine_arn,)
+    )
 
 
 def versions(site: Site, role: str) -> list[Statement]:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 LARGEST = 51_200
 """Bytes that CloudFormation takes of a template which is not in a bucket."""
 
+ORDER = ("base", "delivery", "machine", "function", "front", "watch", "github")
+"""The stacks, each after those that it needs."""
+
 CONTEXT = {
     "@aws-cdk/core:enablePartitionLiterals": True,
     "@aws-cdk/aws-apigateway:disableCloudWatchRole": True,
@@ -64,9 +67,6 @@ def synthesise(site: Site, folder: Path, environment: Mapping[str, str], progres
     return built
 
 
-ORDER = ("base", "delivery", "function", "front", "watch", "github")
-
-
 def load(environment: Mapping[str, str]) -> None:
     """Import the CDK with the node that belongs to it. Raises MissingExtra where either is not installed."""
     found = node.find(environment)
@@ -83,7 +83,7 @@ def assemble(site: Site, folder: Path) -> "cdk.App":
     """The app, not yet written. The CDK must be loaded."""
     import aws_cdk as cdk
 
-    from headgate.infra.stacks import base, delivery, front, function, github, watch
+    from headgate.infra.stacks import base, delivery, front, function, github, machine, watch
 
     app = cdk.App(
         outdir=str(folder),
@@ -101,8 +101,8 @@ def assemble(site: Site, folder: Path) -> "cdk.App":
     steering.add_stack_dependency(first)
     model = function.build(app, site, known)
     door = front.build(app, site, known)
-    watching = watch.build(app, site)
-    watching.add_stack_dependency(steering)
+    for later in (machine.build(app, site, known), watch.build(app, site)):
+        later.add_stack_dependency(steering)
     for stack in (model, door, github.build(app, site, known)):
         if stack is not None:
             stack.add_stack_dependency(first)

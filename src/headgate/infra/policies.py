@@ -14,7 +14,7 @@ has to, and deleted by nobody. PassRole always says to whom.
 """
 
 from headgate.core import names
-from headgate.infra.access import PULL, ask, dead_letters, evidence, read_and_append, use_key, versions
+from headgate.infra.access import PULL, answer, ask, dead_letters, evidence, find, read_and_append, use_key, versions
 from headgate.infra.site import ALIAS, Site
 from headgate.infra.statement import Role, Statement, Trust
 from headgate.infra.workflow_policies import workflow_roles
@@ -59,9 +59,7 @@ def _execution(site: Site) -> Role:
             (f"{site.bucket_arn}/packages/*",),
             why="Packages are named by their digest.",
         ),
-        Statement(
-            key, "FindPackages", ("s3:ListBucket",), (site.bucket_arn,), {"StringLike": {"s3:prefix": ("packages/*",)}}
-        ),
+        find(site, key),
         Statement(
             key,
             "WriteCaptures",
@@ -117,22 +115,22 @@ def _monitor(site: Site) -> Role:
 
 def _approval(site: Site) -> Role:
     key = "approval"
-    answer = Statement(
-        key, "AnswerTheMachine", ("states:SendTaskSuccess", "states:SendTaskFailure"), (site.machine_arn,)
-    )
     return _function(
         site,
         key,
         "records who approved what, and lets the machine go on",
-        [*read_and_append(site, key), *versions(site, key), answer, *dead_letters(site, key)],
+        [*read_and_append(site, key), *versions(site, key), answer(site, key), *dead_letters(site, key)],
     )
 
 
 def _machine(site: Site) -> Role:
     key = "delivery"
-    functions = tuple(site.function_arn(purpose) for purpose in ("tick", "approval"))
+    described = ("sagemaker:DescribeModelPackage",)
     statements = (
-        Statement(key, "CallFunctions", ("lambda:InvokeFunction",), functions),
+        Statement(key, "CallTick", ("lambda:InvokeFunction",), (site.function_arn("tick"),)),
+        Statement(key, "SeeVersion", described, (site.package_arns[1],), why="Versions are numbered."),
+        # An execution has 25,000 events at most, and hands over to the next before.
+        Statement(key, "HandOver", ("states:StartExecution",), (site.machine_arn,)),
         Statement(
             key,
             "DeliverLogs",

@@ -46,7 +46,7 @@ def bucket(site: Site) -> dict[str, Any]:
                 "Effect": "Deny",
                 "Principal": "*",
                 "Action": "s3:PutObject",
-                "Resource": f"{site.bucket_arn}/runs/*",
+                "Resource": f"{site.bucket_arn}/rollouts/*",
                 "Condition": {
                     "Null": {"s3:if-none-match": "true"},
                     "Bool": {"s3:ObjectCreationOperation": "true"},

@@ -12,7 +12,7 @@ A GitHub environment can ask for approval before its jobs get their token: its n
 from collections.abc import Callable
 
 from headgate.core import names
-from headgate.infra.access import read_and_append, use_key, versions
+from headgate.infra.access import answer, find, read_and_append, use_key, versions
 from headgate.infra.site import ALIAS, Site
 from headgate.infra.statement import Conditions, Role, Statement, Trust
 
@@ -77,6 +77,7 @@ def _images(site: Site, role: str) -> list[Statement]:
             (f"{site.bucket_arn}/packages/*",),
             why="Packages are named by their digest.",
         ),
+        find(site, role),
         use_key(site, role, ("kms:Decrypt",)),
         *versions(site, role),
     ]
@@ -91,7 +92,7 @@ def _register(site: Site, role: str) -> list[Statement]:
         Statement(
             role,
             "UploadPackages",
-            ("s3:PutObject",),
+            ("s3:PutObject", "s3:AbortMultipartUpload"),
             (f"{site.bucket_arn}/packages/*",),
             why="Packages are named by their digest.",
         ),
@@ -106,7 +107,8 @@ def _register(site: Site, role: str) -> list[Statement]:
 
 
 def _deliver(site: Site, role: str) -> list[Statement]:
-    kept = [statement for statement in _register(site, role) if statement.sid not in ("UseKey", "ReadVersions")]
+    twice = ("FindObjects", "ReadPackages", "ReadVersions", "UseKey")
+    kept = [statement for statement in _register(site, role) if statement.sid not in twice]
     approve = Statement(
         role,
         "ApproveVersions",
@@ -144,6 +146,7 @@ def _steer(site: Site, role: str) -> list[Statement]:
         *read_and_append(site, role),
         *versions(site, role),
         serving,
+        answer(site, role),
         Statement(role, "StartRollouts", ("states:StartExecution",), (site.machine_arn,)),
         Statement(
             role,

@@ -1,7 +1,8 @@
 """The stacks of an environment, a module each.
 
     base        what everything rests on: key, bucket, images, registry, the role of models
-    delivery    the state machine and its functions, the topic of alarms, the queue of what could not be delivered
+    delivery    the functions of rollouts, the topic of alarms, the queue of what could not be delivered
+    machine     the state machine of rollouts
     function    the function that holds the model, where the environment is hosted in Lambda
     front       the front door: API Gateway, and the function behind it where there is an endpoint
     watch       alarms and the dashboard

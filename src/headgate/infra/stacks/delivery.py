@@ -1,4 +1,4 @@
-"""The delivery machine and what belongs to it.
+"""The functions of delivery, and how they are called.
 
     registry changes a version's status -> EventBridge -> approval
     state machine                       -> tick, until the rollout is over
@@ -8,25 +8,19 @@ The functions are one image with a command each. What cannot be delivered to the
 which has an alarm.
 """
 
-import json
-
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as aws_lambda
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
-from aws_cdk import aws_stepfunctions as stepfunctions
 
 from headgate.core import names
 from headgate.infra import resource_policies
-from headgate.infra.machine import definition
 from headgate.infra.site import Site
 from headgate.infra.stacks.parts import (
     acknowledge,
     image_parameter,
-    log_group,
     make_function,
-    make_role,
     open_stack,
     permit,
 )
@@ -38,7 +32,7 @@ FORTNIGHT = 14 * 86_400
 
 def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack:
     """The stack."""
-    stack = open_stack(app, site, "delivery", "the state machine of rollouts, its functions, topic and queue")
+    stack = open_stack(app, site, "delivery", "functions of rollouts, topic of alarms, queue of dead letters")
     image = image_parameter(stack, "DeliveryImage", "holds the functions of delivery (`headgate image --for delivery`)")
     variables = {"HEADGATE_PROJECT": site.project, "HEADGATE_ENVIRONMENT": site.environment}
     functions = {
@@ -63,7 +57,6 @@ def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack:
     _hear_of_approvals(stack, site, functions["approval"], queue)
     for key in ("approval", "monitor"):
         _keep_what_failed(stack, site, key, functions[key])
-    _machine(stack, site, roles["delivery"])
     return stack
 
 
@@ -141,26 +134,4 @@ def _keep_what_failed(stack: cdk.Stack, site: Site, key: str, function: aws_lamb
         destination_config=aws_lambda.CfnEventInvokeConfig.DestinationConfigProperty(
             on_failure=aws_lambda.CfnEventInvokeConfig.OnFailureProperty(destination=site.dead_letters_arn)
         ),
-    )
-
-
-def _machine(stack: cdk.Stack, site: Site, role: Role) -> None:
-    log = log_group(stack, site, role.key)
-    made = make_role(stack, role)
-    destination = stepfunctions.CfnStateMachine.LogDestinationProperty(
-        cloud_watch_logs_log_group=stepfunctions.CfnStateMachine.CloudWatchLogsLogGroupProperty(
-            log_group_arn=log.attr_arn
-        )
-    )
-    stepfunctions.CfnStateMachine(
-        stack,
-        "Machine",
-        state_machine_name=names.machine(site.project, site.environment),
-        role_arn=made.attr_arn,
-        definition_string=json.dumps(definition(tick=site.function_arn("tick")), indent=1),
-        # Without data: an approval's token is in it, and whoever has the token can approve.
-        logging_configuration=stepfunctions.CfnStateMachine.LoggingConfigurationProperty(
-            level="ALL", include_execution_data=False, destinations=[destination]
-        ),
-        tracing_configuration=stepfunctions.CfnStateMachine.TracingConfigurationProperty(enabled=True),
     )

@@ -21,6 +21,7 @@ from headgate.infra.stacks.parts import acknowledge, image_parameter, log_group,
 from headgate.infra.statement import Role, Trust
 from headgate.spec.hosting import Front
 
+BINARY = ["application/x-npy", "application/octet-stream", "application/vnd.apache.parquet"]
 ACCESS = {
     "requestId": "$context.requestId",
     "extendedRequestId": "$context.extendedRequestId",
@@ -52,7 +53,7 @@ def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack | None:
         description=f"{site.project} in {site.environment}",
         endpoint_configuration=apigateway.CfnRestApi.EndpointConfigurationProperty(types=["REGIONAL"]),
         # Parquet and NumPy travel as they are; JSON and CSV stay text.
-        binary_media_types=["application/x-npy", "application/octet-stream", "application/vnd.apache.parquet"],
+        binary_media_types=BINARY,
         minimum_compression_size=1024,
     )
     acknowledge(api, {"APIG2": "The model server holds every row against the model's schema, and says what is wrong."})
@@ -134,6 +135,12 @@ def _method(
     return method
 
 
+def _copied(stack: cdk.Stack, method: apigateway.CfnMethod) -> list[object]:
+    """What a deployment copies of a method: where it is, who may pass, and what answers."""
+    lines = [method.http_method, method.resource_id, method.authorization_type, method.api_key_required]
+    return [stack.resolve(line) for line in (*lines, method.integration)]
+
+
 def _stage(
     stack: cdk.Stack,
     site: Site,
@@ -141,7 +148,7 @@ def _stage(
     front: Front,
     methods: list[apigateway.CfnMethod],
 ) -> None:
-    said = [site.path, front.auth, front.origins, site.kind, site.settings.hosting.model_dump(mode="json")]
+    said = [BINARY, *(_copied(stack, method) for method in methods)]
     deployment = apigateway.CfnDeployment(stack, f"Deployment{digest_json(said)[:8]}", rest_api_id=api.ref)
     for method in methods:
         deployment.add_resource_dependency(method)
