@@ -33,7 +33,9 @@ def command(
         raise click.UsageError("Expected [ENDPOINT] and one input; quote the JSON, so that the shell keeps it whole.")
     body, kind = read_payload(words[-1], content_type)
     endpoint = words[0] if len(words) == 2 else call.endpoint(environment)
-    answer = Runtime(call.connect()).invoke(endpoint, body, content_type=kind, variant=variant)
+    own = len(words) == 1 or environment is not None
+    connection = call.target(environment).connection if own else call.connect()
+    answer = Runtime(connection).invoke(endpoint, body, content_type=kind, variant=variant)
     if not call.out.as_json:
         call.out.say(f"variant: {answer.variant}")
     document = {

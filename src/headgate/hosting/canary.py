@@ -56,12 +56,7 @@ def create_pair(endpoints: Endpoints, version: ModelVersion, place: Place, confi
     create_final(endpoints, version, place)
     stable = stable_terms(endpoints, config_before)
     canary = of(version, place, CANARY)
-    endpoints.create_model(
-        canary.model,
-        image=version.image,
-        model_data_url=version.model_data_url,
-        environment=canary.container_environment,
-    )
+    endpoints.create_model(canary.model, version, canary.container_environment)
     before = VariantTerms(VARIANT, stable.model, stable.instance_type, stable.instances, WHOLE)
     beside = VariantTerms(CANARY, canary.model, place.instance_type, place.instances, 0)
     endpoints.create_config(pair.canary, [before, beside])
@@ -70,12 +65,7 @@ def create_pair(endpoints: Endpoints, version: ModelVersion, place: Place, confi
 def create_final(endpoints: Endpoints, version: ModelVersion, place: Place) -> None:
     """Model and config of the new version alone."""
     final = of(version, place)
-    endpoints.create_model(
-        final.model,
-        image=version.image,
-        model_data_url=version.model_data_url,
-        environment=final.container_environment,
-    )
+    endpoints.create_model(final.model, version, final.container_environment)
     alone = VariantTerms(VARIANT, final.model, place.instance_type, place.instances, 1)
     endpoints.create_config(final.config, [alone])
 

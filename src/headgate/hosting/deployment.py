@@ -128,12 +128,7 @@ def carry_out(
     tags = {TAG_PROJECT: place.project, TAG_ENVIRONMENT: place.environment, TAG_VERSION: str(version.number)}
     if deployment.change != "none":
         progress(f"creating model and config {config}", None)
-        endpoints.create_model(
-            deployment.model,
-            image=version.image,
-            model_data_url=version.model_data_url,
-            environment=deployment.container_environment,
-        )
+        endpoints.create_model(deployment.model, version, deployment.container_environment)
         endpoints.create_config(
             config, [VariantTerms(VARIANT, deployment.model, place.instance_type, place.instances, 1)]
         )

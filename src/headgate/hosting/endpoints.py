@@ -11,12 +11,18 @@ from typing import TYPE_CHECKING, cast
 
 from headgate.core.endpoints import EndpointState, VariantState, VariantTerms
 from headgate.core.progress import Progress
+from headgate.core.versions import ModelVersion
 from headgate.errors import NotFound, Refused, Unavailable
 from headgate.hosting.session import Connection, domain_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker.literals import ProductionVariantInstanceTypeType
-    from mypy_boto3_sagemaker.type_defs import DescribeEndpointOutputTypeDef, ProductionVariantTypeDef, TagTypeDef
+    from mypy_boto3_sagemaker.type_defs import (
+        ContainerDefinitionTypeDef,
+        DescribeEndpointOutputTypeDef,
+        ProductionVariantTypeDef,
+        TagTypeDef,
+    )
 
 POLL_SECONDS = 0.2
 WAIT_SECONDS = 900.0
@@ -76,13 +82,27 @@ class Endpoints:
 
     # ---- change
 
-    def create_model(self, name: str, *, image: str, model_data_url: str, environment: Mapping[str, str]) -> None:
-        """A model; no error when one of this name exists: names say what is in them."""
+    def create_model(self, name: str, version: ModelVersion, environment: Mapping[str, str]) -> None:
+        """A model of a version; no error when one of this name exists: names say what is in them.
+
+        On AWS it is made from the registered package, which has to be Approved: what runs is what the registry says.
+        """
+        variables = dict(environment)
+        registered: ContainerDefinitionTypeDef = {"ModelPackageName": version.arn, "Environment": variables}
         with _once(), domain_errors():
+            if self._connection.environment:
+                self._connection.control.create_model(
+                    ModelName=name, ExecutionRoleArn=self._connection.role, Containers=[registered]
+                )
+                return
             self._connection.control.create_model(
                 ModelName=name,
                 ExecutionRoleArn=self._connection.role,
-                PrimaryContainer={"Image": image, "ModelDataUrl": model_data_url, "Environment": dict(environment)},
+                PrimaryContainer={
+                    "Image": version.image,
+                    "ModelDataUrl": version.model_data_url,
+                    "Environment": variables,
+                },
             )
 
     def create_config(self, name: str, variants: Sequence[VariantTerms]) -> None:

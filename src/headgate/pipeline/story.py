@@ -38,6 +38,8 @@ def _plain(entry: Entry) -> str:
         return f"{content['words']} ..."
     if entry.kind == "done":
         return str(content["said"])
+    if entry.kind == "token":
+        return "the state machine waits for a person"
     reason = f": {content['reason']}" if content.get("reason") else ""
     return f"{entry.by} said {entry.kind}{reason}"
 

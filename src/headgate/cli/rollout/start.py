@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from headgate.cli.command import Call, Command, dry_run_option, env_option
-from headgate.cli.deploy import check_archive
 from headgate.cli.rollout.shared import document, who
 from headgate.core.versions import ModelVersion
 from headgate.errors import Refused
@@ -37,13 +36,13 @@ def command(
     version is promoted when the evidence lets it, and taken back by itself when it speaks against it.
     """
     from headgate.pipeline.start import rollout_terms
-    from headgate.wiring.runner import launch
 
     name = call.environment(environment)
-    connection = call.connect()
+    target = call.target(name)
+    connection = target.connection
     version = _chosen(call, connection, name, number)
-    check_archive(call, version)
-    terms = rollout_terms(call.project, name, version, connection, at_once=at_once)
+    target.require_archive(version)
+    terms = rollout_terms(call.project, name, version, connection, target.rollouts, at_once=at_once)
     advice = _advice(terms, connection)
     lines = [f"  {step.words}" for step in terms.steps]
     shown = {"endpoint": terms.endpoint, "version": terms.version, "steps": [step.words for step in terms.steps]}
@@ -53,7 +52,7 @@ def command(
         return
     for said in advice:
         call.out.say(said)
-    rollout = launch(call.home, call.project.store, terms, by=who())
+    rollout = target.launch(terms, by=who())
     if watch:
         from headgate.cli.rollout.watch import follow
 
