@@ -1,11 +1,14 @@
 """The alarms of an environment, as values: what is counted, and from when on it is too much.
 
-    errors       the share of requests that the model or its function failed            takes a new version back
-    latency      the time in which 99 of 100 requests are answered                      takes a new version back
-    gateway      the share of requests that API Gateway answered with 5xx               takes a new version back
+    errors       the share of requests that the model or its function failed            takes the version back
+    latency      the time in which 99 of 100 requests are answered                      takes the version back
+    gateway      the share of requests that API Gateway answered with 5xx               takes the version back
     throttles    requests that found the function's concurrency used up                 tells people
     quiet        no request at all for as long as `quiet` says                          tells people
     letters      an event that could not be delivered                                   tells people
+
+The first three speak through one alarm that is made of them, `rollback`. Where the model is a Lambda function there is
+nothing yet that takes it back: then that one tells people too.
 
 Their dimensions outlive an update: the endpoint, the variant `stable`, the function's alias; a config's name is in none
 of them. SageMaker gives ModelLatency in microseconds, Lambda its duration in milliseconds. SageMaker publishes no count
@@ -59,7 +62,7 @@ def alarms(site: Site) -> list[Alarm]:
     found = _function(site) if site.kind == "lambda" else _endpoint(site)
     if site.settings.front:
         found += _front(site)
-    return [*found, *_quiet(site), _letters(site)]
+    return [*found, *_quiet(site), *([_letters(site)] if site.rolls_out else [])]
 
 
 def requests(site: Site) -> Count:

@@ -24,8 +24,17 @@ if TYPE_CHECKING:
 LARGEST = 51_200
 """Bytes that CloudFormation takes of a template which is not in a bucket."""
 
-ORDER = ("base", "delivery", "machine", "function", "front", "watch", "github")
-"""The stacks, each after those that it needs."""
+NEEDS: dict[str, tuple[str, ...]] = {
+    "base": (),
+    "watch": ("base",),
+    "delivery": ("watch",),
+    "machine": ("delivery",),
+    "function": ("base",),
+    "front": ("base", "function"),
+    "github": ("base",),
+}
+"""The stacks in order, each after those that it needs. Not every environment has each."""
+
 
 CONTEXT = {
     "@aws-cdk/core:enablePartitionLiterals": True,
@@ -55,8 +64,8 @@ def synthesise(site: Site, folder: Path, environment: Mapping[str, str], progres
     assembly = app.synth()
     progress(f"writing {len(assembly.stacks)} templates", None)
     built = []
-    for stack in sorted(assembly.stacks, key=lambda stack: ORDER.index(stack.id)):
-        after = tuple(sorted(str(d.id) for d in stack.dependencies if str(d.id) in ORDER))
+    for stack in sorted(assembly.stacks, key=lambda stack: [*NEEDS].index(stack.id)):
+        after = tuple(str(other.id) for other in stack.dependencies if str(other.id) in NEEDS)
         built.append(Built(stack.id, stack.stack_name, Path(stack.template_full_path), after))
     for stack_built in built:
         if stack_built.template.stat().st_size > LARGEST:
@@ -96,16 +105,18 @@ def assemble(site: Site, folder: Path) -> "cdk.App":
         context=CONTEXT,
     )
     known = roles(site)
-    first = base.build(app, site, known)
-    steering = delivery.build(app, site, known)
-    steering.add_stack_dependency(first)
-    model = function.build(app, site, known)
-    door = front.build(app, site, known)
-    for later in (machine.build(app, site, known), watch.build(app, site)):
-        later.add_stack_dependency(steering)
-    for stack in (model, door, github.build(app, site, known)):
-        if stack is not None:
-            stack.add_stack_dependency(first)
-    if model is not None and door is not None:
-        door.add_stack_dependency(model)
+    made = {
+        "base": base.build(app, site, known),
+        "watch": watch.build(app, site),
+        "delivery": delivery.build(app, site, known),
+        "machine": machine.build(app, site, known),
+        "function": function.build(app, site, known),
+        "front": front.build(app, site, known),
+        "github": github.build(app, site, known),
+    }
+    for name, needed in NEEDS.items():
+        stack = made[name]
+        for other in (made[key] for key in needed):
+            if stack is not None and other is not None:
+                stack.add_stack_dependency(other)
     return app

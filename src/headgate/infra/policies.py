@@ -1,12 +1,12 @@
 """Every role that an environment has, as values: the least that each needs.
 
-    execution    models run as it                       SageMaker
+    execution    models run as it                       SageMaker, where there is an endpoint, as for the next four
     tick         takes the steps of a rollout           Lambda
     approval     records who approved what              Lambda
     monitor      takes a bad version back on an alarm   Lambda
+    delivery     the state machine                      Step Functions
     front        passes requests to the endpoint        Lambda, where the environment has a front door
     model        answers requests                       Lambda, where the environment is hosted there
-    delivery     the state machine                      Step Functions
     github-*     one for each workflow                  GitHub (see workflow_policies)
 
 The key is reached by its alias, as its id is known only once it is made; the log of rollouts is appended to by whoever
@@ -15,7 +15,7 @@ has to, and deleted by nobody. PassRole always says to whom.
 
 from headgate.core import names
 from headgate.infra.access import PULL, answer, ask, dead_letters, evidence, find, read_and_append, use_key, versions
-from headgate.infra.site import ALIAS, Site
+from headgate.infra.site import Site
 from headgate.infra.statement import Role, Statement, Trust
 from headgate.infra.workflow_policies import workflow_roles
 
@@ -32,7 +32,9 @@ CHANGES = (
 
 def roles(site: Site) -> dict[str, Role]:
     """All roles of an environment, by key."""
-    found = [_execution(site), _tick(site), _approval(site), _monitor(site), _machine(site)]
+    found = []
+    if site.rolls_out:
+        found += [_execution(site), _tick(site), _approval(site), _monitor(site), _machine(site)]
     if site.kind == "lambda":
         found.append(_function(site, "model", "answers requests with the model in its image", []))
     elif site.settings.front:
@@ -94,22 +96,18 @@ def _execution(site: Site) -> Role:
 
 
 def _tick(site: Site) -> Role:
-    """What takes the steps. Lambda projects move the weights of an alias, the others an endpoint."""
     key = "tick"
-    hosting = _move_alias(site, key) if site.kind == "lambda" else _move_endpoint(site, key)
-    return _function(
-        site, key, "takes the steps of a rollout", [*read_and_append(site, key), *versions(site, key), *hosting]
-    )
+    statements = [*read_and_append(site, key), *versions(site, key), *_move_endpoint(site, key)]
+    return _function(site, key, "takes the steps of a rollout", statements)
 
 
 def _monitor(site: Site) -> Role:
     key = "monitor"
-    hosting = _move_alias(site, key) if site.kind == "lambda" else _move_endpoint(site, key)
     return _function(
         site,
         key,
         "takes a bad version back on an alarm",
-        [*read_and_append(site, key), *versions(site, key), *hosting, *dead_letters(site, key)],
+        [*read_and_append(site, key), *versions(site, key), *_move_endpoint(site, key), *dead_letters(site, key)],
     )
 
 
@@ -191,29 +189,5 @@ def _move_endpoint(site: Site, role: str) -> list[Statement]:
             {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
         ),
         ask(site, role),
-        evidence(role),
-    ]
-
-
-def _move_alias(site: Site, role: str) -> list[Statement]:
-    function = site.function_arn("model")
-    return [
-        Statement(
-            role,
-            "MakeReleases",
-            (
-                "lambda:UpdateFunctionCode",
-                "lambda:PublishVersion",
-                "lambda:GetFunction",
-                "lambda:ListVersionsByFunction",
-            ),
-            (function, f"{function}:*"),
-            why="Versions are numbered.",
-        ),
-        Statement(role, "MoveAlias", ("lambda:GetAlias", "lambda:UpdateAlias"), (function, f"{function}:{ALIAS}")),
-        Statement(role, "Probe", ("lambda:InvokeFunction",), (f"{function}:*",), why="Versions are numbered."),
-        Statement(
-            role, "PullImages", (*PULL, "ecr:DescribeImages"), (site.arn("ecr", f"repository/{site.repository}"),)
-        ),
         evidence(role),
     ]

@@ -14,7 +14,7 @@ from headgate.spec.hosting import Kind
 from headgate.spec.model import Environment, GitHub, Spec
 
 ALIAS = "live"
-"""The alias of a model function that callers reach; the runner moves its weights."""
+"""The alias of a model function that callers reach."""
 STAGE = "live"
 """The stage of the API. It is no version: Lambda's events name paths without it."""
 
@@ -52,6 +52,11 @@ class Site:
     def kind(self) -> Kind:
         """What answers: realtime, serverless or lambda."""
         return self.settings.hosting.kind
+
+    @property
+    def rolls_out(self) -> bool:
+        """Whether Headgate rolls versions out here. A function's alias is moved by whoever releases."""
+        return self.kind != "lambda"
 
     @property
     def prefix(self) -> str:

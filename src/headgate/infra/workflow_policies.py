@@ -12,7 +12,7 @@ A GitHub environment can ask for approval before its jobs get their token: its n
 from collections.abc import Callable
 
 from headgate.core import names
-from headgate.infra.access import answer, find, read_and_append, use_key, versions
+from headgate.infra.access import answer, evidence, find, read_and_append, use_key, versions
 from headgate.infra.site import ALIAS, Site
 from headgate.infra.statement import Conditions, Role, Statement, Trust
 
@@ -116,36 +116,45 @@ def _deliver(site: Site, role: str) -> list[Statement]:
         (site.package_arns[1],),
         why="Versions are numbered.",
     )
-    return [*kept, approve, *_steer(site, role)]
+    if site.rolls_out:
+        return [*kept, approve, *_steer(site, role)]
+    looked = [statement for statement in _register(site, role) if statement.sid in twice]
+    return [*kept, *looked, approve, _release(site, role), *_move_alias(site, role)]
 
 
 def _way_back(site: Site, role: str) -> list[Statement]:
-    return _steer(site, role)
+    return _steer(site, role) if site.rolls_out else _move_alias(site, role)
+
+
+def _release(site: Site, role: str) -> Statement:
+    """Lambda pulls the image itself; whoever puts it into the function needs no right to read it."""
+    actions = ("lambda:UpdateFunctionCode", "lambda:PublishVersion")
+    return Statement(role, "PublishVersions", actions, (site.function_arn("model"),))
+
+
+def _move_alias(site: Site, role: str) -> list[Statement]:
+    function = site.function_arn("model")
+    looks = ("lambda:GetFunction", "lambda:GetFunctionConfiguration", "lambda:ListVersionsByFunction")
+    return [
+        Statement(role, "LookAtVersions", looks, (function, f"{function}:*"), why="Versions are numbered."),
+        Statement(role, "MoveAlias", ("lambda:GetAlias", "lambda:UpdateAlias"), (function, f"{function}:{ALIAS}")),
+    ]
 
 
 def _steer(site: Site, role: str) -> list[Statement]:
     """Start the machine, tell a rollout something, and follow it. What serves is changed by the machine alone."""
     execution = site.machine_arn.replace(":stateMachine:", ":execution:")
-    serving = (
+    return [
+        *read_and_append(site, role),
+        *versions(site, role),
         Statement(
-            role,
-            "LookAtAlias",
-            ("lambda:GetAlias", "lambda:GetFunction"),
-            (site.function_arn("model"), f"{site.function_arn('model')}:{ALIAS}"),
-        )
-        if site.kind == "lambda"
-        else Statement(
             role,
             "LookAtEndpoint",
             ("sagemaker:DescribeEndpoint", "sagemaker:DescribeEndpointConfig", "sagemaker:ListTags"),
             (site.endpoint_arn, site.releases[1]),
             why="Configs are named by version and content.",
-        )
-    )
-    return [
-        *read_and_append(site, role),
-        *versions(site, role),
-        serving,
+        ),
+        evidence(role),
         answer(site, role),
         Statement(role, "StartRollouts", ("states:StartExecution",), (site.machine_arn,)),
         Statement(

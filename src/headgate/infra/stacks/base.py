@@ -35,13 +35,14 @@ def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack:
         model_package_group_description=f"Model versions of {site.project} in {site.environment}",
     )
     group.apply_removal_policy(cdk.RemovalPolicy.DESTROY)
-    make_role(stack, roles["execution"])
-    logs.CfnLogGroup(
-        stack,
-        "EndpointLog",
-        log_group_name=f"/aws/sagemaker/Endpoints/{site.prefix}",
-        retention_in_days=LOG_DAYS,
-    )
+    if site.rolls_out:
+        make_role(stack, roles["execution"])
+        logs.CfnLogGroup(
+            stack,
+            "EndpointLog",
+            log_group_name=f"/aws/sagemaker/Endpoints/{site.prefix}",
+            retention_in_days=LOG_DAYS,
+        )
     return stack
 
 

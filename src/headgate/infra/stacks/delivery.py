@@ -30,9 +30,11 @@ HANDLERS = "headgate.wiring.delivery_functions"
 FORTNIGHT = 14 * 86_400
 
 
-def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack:
-    """The stack."""
-    stack = open_stack(app, site, "delivery", "functions of rollouts, topic of alarms, queue of dead letters")
+def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack | None:
+    """The stack, where the environment has an endpoint to roll out on."""
+    if not site.rolls_out:
+        return None
+    stack = open_stack(app, site, "delivery", "functions of rollouts, queue of dead letters")
     image = image_parameter(stack, "DeliveryImage", "holds the functions of delivery (`headgate image --for delivery`)")
     variables = {"HEADGATE_PROJECT": site.project, "HEADGATE_ENVIRONMENT": site.environment}
     functions = {
@@ -53,7 +55,7 @@ def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack:
         )
     }
     queue = _queue(stack, site)
-    _topic(stack, site, functions["monitor"], queue)
+    _hear_of_alarms(stack, site, functions["monitor"], queue)
     _hear_of_approvals(stack, site, functions["approval"], queue)
     for key in ("approval", "monitor"):
         _keep_what_failed(stack, site, key, functions[key])
@@ -73,30 +75,20 @@ def _queue(stack: cdk.Stack, site: Site) -> sqs.CfnQueue:
     return queue
 
 
-def _topic(stack: cdk.Stack, site: Site, monitor: aws_lambda.CfnFunction, queue: sqs.CfnQueue) -> None:
-    topic = sns.CfnTopic(
-        stack,
-        "Alarms",
-        topic_name=names.topic(site.project, site.environment),
-        kms_master_key_id=site.key_alias,
-    )
-    sns.CfnTopicPolicy(stack, "AlarmsPolicy", topics=[topic.ref], policy_document=resource_policies.topic(site))
-    for number, mail in enumerate(site.settings.alarms.notify, 1):
-        sns.CfnSubscription(stack, f"Mail{number}", topic_arn=topic.ref, protocol="email", endpoint=mail)
+def _hear_of_alarms(stack: cdk.Stack, site: Site, monitor: aws_lambda.CfnFunction, queue: sqs.CfnQueue) -> None:
+    """People hear of every alarm. Only the one that speaks of the version takes it back."""
     subscription = sns.CfnSubscription(
         stack,
         "MonitorSubscription",
-        topic_arn=topic.ref,
+        topic_arn=site.topic_arn,
         protocol="lambda",
         endpoint=monitor.attr_arn,
-        # People hear of every alarm. Only the one that speaks of the version takes it back.
         filter_policy={"AlarmName": [site.alarm("rollback")], "NewStateValue": ["ALARM"]},
         filter_policy_scope="MessageBody",
         redrive_policy={"deadLetterTargetArn": queue.attr_arn},
     )
-    subscription.add_resource_dependency(
-        permit(stack, "TopicCallsMonitor", monitor.ref, "sns.amazonaws.com", topic.ref)
-    )
+    calls = permit(stack, "TopicCallsMonitor", monitor.ref, "sns.amazonaws.com", site.topic_arn)
+    subscription.add_resource_dependency(calls)
 
 
 def _hear_of_approvals(stack: cdk.Stack, site: Site, approval: aws_lambda.CfnFunction, queue: sqs.CfnQueue) -> None:

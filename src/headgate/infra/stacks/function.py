@@ -1,8 +1,8 @@
 """The function that holds the model in its image, and the alias that callers reach.
 
-A release is an image: the runner puts it into the function, publishes a version and moves the alias' weights. So
-CloudFormation must not know which version the alias is at. It makes version and alias once, from the image that it is
-given at first, and nothing in the template's lines of these two ever changes again: CloudFormation compares templates,
+A release is an image: whoever releases puts it into the function, publishes a version and moves the alias' weights.
+So CloudFormation must not know which version the alias is at. It makes version and alias once, from the image that it
+is given at first, and nothing in the template's lines of these two ever changes again: CloudFormation compares templates,
 not the world, and leaves a resource alone whose lines are as they were. The image is a parameter, whose value stays
 what it was at the first deployment (`headgate infra deploy` passes it only when it is told one).
 
@@ -46,6 +46,6 @@ def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack | None:
         name=ALIAS,
         function_name=function.ref,
         function_version=version.attr_version,
-        description="What callers reach; its weights are the runner's.",
+        description="What callers reach; releases move it.",
     )
     return stack

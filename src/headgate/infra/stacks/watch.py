@@ -1,11 +1,14 @@
-"""Alarms, the one alarm that takes a new version back, and a dashboard."""
+"""The topic of alarms, the alarms, the one that takes a new version back, and a dashboard."""
 
 import json
 from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_sns as sns
 
+from headgate.core import names
+from headgate.infra import resource_policies
 from headgate.infra.alarms import REVERTING, Alarm, Count, alarms, requests
 from headgate.infra.site import Site
 from headgate.infra.stacks.parts import open_stack
@@ -13,18 +16,19 @@ from headgate.infra.stacks.parts import open_stack
 
 def build(app: cdk.App, site: Site) -> cdk.Stack:
     """The stack."""
-    stack = open_stack(app, site, "watch", "alarms and dashboard")
+    stack = open_stack(app, site, "watch", "alarms, their topic, and a dashboard")
+    topic = _topic(stack, site)
     found = alarms(site)
-    made = {alarm.about: _alarm(stack, site, alarm) for alarm in found}
+    made = {alarm.about: _alarm(stack, site, alarm, topic) for alarm in found}
     reverting = [about for about in made if about in REVERTING]
     both = cloudwatch.CfnCompositeAlarm(
         stack,
         "Rollback",
         alarm_name=site.alarm("rollback"),
-        alarm_description="The version in force fails or is slow; while it is watched, it is taken back.",
+        alarm_description="The version in force fails or is slow" + ("; it is taken back." if site.rolls_out else "."),
         alarm_rule=" OR ".join(f'ALARM("{site.alarm(about)}")' for about in reverting),
-        alarm_actions=[site.topic_arn],
-        ok_actions=[site.topic_arn],
+        alarm_actions=[topic.ref],
+        ok_actions=[topic.ref],
     )
     for about in reverting:
         both.add_resource_dependency(made[about])
@@ -34,9 +38,22 @@ def build(app: cdk.App, site: Site) -> cdk.Stack:
     return stack
 
 
-def _alarm(stack: cdk.Stack, site: Site, alarm: Alarm) -> cloudwatch.CfnAlarm:
+def _topic(stack: cdk.Stack, site: Site) -> sns.CfnTopic:
+    topic = sns.CfnTopic(
+        stack,
+        "Topic",
+        topic_name=names.topic(site.project, site.environment),
+        kms_master_key_id=site.key_alias,
+    )
+    sns.CfnTopicPolicy(stack, "TopicPolicy", topics=[topic.ref], policy_document=resource_policies.topic(site))
+    for number, mail in enumerate(site.settings.alarms.notify, 1):
+        sns.CfnSubscription(stack, f"Mail{number}", topic_arn=topic.ref, protocol="email", endpoint=mail)
+    return topic
+
+
+def _alarm(stack: cdk.Stack, site: Site, alarm: Alarm, topic: sns.CfnTopic) -> cloudwatch.CfnAlarm:
     """An alarm. Those that take a version back publish through the one that is made of them."""
-    actions = [] if alarm.about in REVERTING else [site.topic_arn]
+    actions = [] if alarm.about in REVERTING else [topic.ref]
     shared: dict[str, Any] = {
         "alarm_name": site.alarm(alarm.about),
         "alarm_description": f"{site.prefix}: {alarm.said}",
@@ -91,7 +108,7 @@ def _dashboard(site: Site, found: list[Alarm]) -> dict[str, Any]:
         "height": 3,
         "properties": {
             "title": f"{site.project} in {site.environment}",
-            "alarms": [site.arn("cloudwatch", f"alarm:{site.alarm(about)}") for about in _names(found)],
+            "alarms": [site.arn("cloudwatch", f"alarm:{site.alarm(about)}") for about in _abouts(found)],
         },
     }
     widgets = [_graph(site, "requests", [_row(requests(site))], None, 60)]
@@ -103,7 +120,7 @@ def _dashboard(site: Site, found: list[Alarm]) -> dict[str, Any]:
     return {"widgets": [states, *widgets]}
 
 
-def _names(found: list[Alarm]) -> list[str]:
+def _abouts(found: list[Alarm]) -> list[str]:
     return ["rollback", *(alarm.about for alarm in found)]
 
 
