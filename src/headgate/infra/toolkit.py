@@ -15,7 +15,7 @@ from pathlib import Path
 
 from headgate.core.files import filling
 from headgate.core.progress import Progress
-from headgate.errors import HeadgateError, Unavailable
+from headgate.errors import Unavailable
 from headgate.infra.node import Node
 
 VERSION = "2.1148.1"
@@ -84,9 +84,9 @@ def shown(command: Sequence[str]) -> str:
 
 
 def require(code: int, verb: str) -> None:
-    """Raises HeadgateError where a call failed; it has said why itself."""
+    """Raises Unavailable where a call failed; it has said why itself."""
     if code:
-        raise HeadgateError(f"cdk {verb} ended with exit code {code}.", hint="What it printed above says why.")
+        raise Unavailable(f"cdk {verb} ended with exit code {code}.", hint="What it printed above says why.")
 
 
 def _not_fetched(reason: str) -> Unavailable:

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from headgate.infra.app import Built
     from headgate.infra.toolkit import Toolkit
 
+PARAMETERS = {
+    "--delivery-image": "DeliveryImage",
+    "--model-image": "ModelImage",
+    "--github-provider": "GitHubProvider",
+}
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 
@@ -70,9 +75,9 @@ def command(
     if not (yes or dry_run or sys.stdin.isatty()):
         raise Refused("Nobody is there to be asked.", hint="Pass --yes, or look first with --dry-run.")
     given = {
-        "DeliveryImage": _digest("--delivery-image", delivery_image),
-        "ModelImage": _digest("--model-image", model_image),
-        "GitHubProvider": github_provider,
+        "--delivery-image": _digest("--delivery-image", delivery_image),
+        "--model-image": _digest("--model-image", model_image),
+        "--github-provider": github_provider,
     }
     folder, built = synthesised(call, site, output)
     stacks = chosen(built, only)
@@ -103,17 +108,15 @@ def _parameters(stacks: "list[Built]", given: dict[str, str | None]) -> list[str
     from headgate.infra.assembly import summary
 
     found = []
-    for name, value in given.items():
+    for option, value in given.items():
+        name = PARAMETERS[option]
         takers = [stack.name for stack in stacks if name in summary(stack)[1]]
         if value is not None and not takers:
-            raise UsageError(f"None of these stacks takes {name}.", hint=f"They are {_listed(stacks)}.")
+            listed = ", ".join(stack.id for stack in stacks)
+            raise UsageError(f"None of the stacks takes {option}.", hint=f"The stacks are {listed}.")
         if value is not None:
             found += [f"{taker}:{name}={value}" for taker in takers]
     return found
-
-
-def _listed(stacks: "list[Built]") -> str:
-    return ", ".join(stack.id for stack in stacks)
 
 
 def _typed(kit: "Toolkit", folder: Path, stacks: "list[Built]", parameters: list[str], *, yes: bool) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from headgate.cli.command import Call, Command, dry_run_option, env_option
-from headgate.cli.infra.shared import carry_out, commands_of, output_option, site_of, synthesised, toolkit
+from headgate.cli.infra.shared import carry_out, installation, output_option, site_of, synthesised, toolkit
 from headgate.core.progress import Progress
 from headgate.errors import Refused
 
@@ -36,6 +36,7 @@ def command(
     but for --dry-run, which prints what would be done.
     """
     from headgate.infra.removal import kept, steps
+    from headgate.infra.toolkit import shown
 
     site = site_of(call, environment)
     kit = toolkit()
@@ -46,15 +47,14 @@ def command(
     document = {
         "environment": site.environment,
         "account": site.account,
-        "steps": [
-            {"step": step.said, "commands": commands_of(kit, typed[step]) if step in typed else []} for step in planned
-        ],
+        "install": installation(kit),
+        "steps": [{"step": step.said, "command": shown(typed[step]) if step in typed else None} for step in planned],
         "stays": stays,
         "dry_run": dry_run,
     }
     if dry_run:
-        lines = [line for step in planned for line in _lines(kit, step, typed.get(step))]
-        call.out.show(document, *lines, *(f"note: {said}" for said in stays))
+        lines = [line for step in planned for line in _lines(step, typed.get(step))]
+        call.out.show(document, *installation(kit), *lines, *(f"note: {said}" for said in stays))
         return
     _ask(call, site, planned, yes=yes)
     account = _account(site)
@@ -71,8 +71,10 @@ def _typed(kit: "Toolkit", folder: Path, step: "Step") -> list[str]:
     return kit.command("destroy", folder, *step.things, "--exclusively", "--force")
 
 
-def _lines(kit: "Toolkit", step: "Step", command: list[str] | None) -> list[str]:
-    return [f"would {step.said}" + (":" if command else ""), *(f"  {c}" for c in commands_of(kit, command or []) if c)]
+def _lines(step: "Step", command: list[str] | None) -> list[str]:
+    from headgate.infra.toolkit import shown
+
+    return [f"would {step.said}:", f"  {shown(command)}"] if command else [f"would {step.said}"]
 
 
 def _ask(call: Call, site: "Site", planned: "list[Step]", *, yes: bool) -> None:

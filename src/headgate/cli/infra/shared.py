@@ -75,12 +75,18 @@ def toolkit() -> "Toolkit":
     return Toolkit.of(find(os.environ), os.environ)
 
 
+def installation(kit: "Toolkit") -> list[str]:
+    """What would be typed to install the CDK's command line; nothing where it is installed."""
+    from headgate.infra.toolkit import shown
+
+    return [] if kit.program.is_file() else [shown(kit.install_command())]
+
+
 def commands_of(kit: "Toolkit", command: list[str]) -> list[str]:
     """What would be typed for it: the installation, where it is missing, and the call."""
     from headgate.infra.toolkit import shown
 
-    install = [] if kit.program.is_file() else [shown(kit.install_command())]
-    return [*install, shown(command)]
+    return [*installation(kit), shown(command)]
 
 
 def carry_out(call: Call, kit: "Toolkit", command: list[str]) -> int:

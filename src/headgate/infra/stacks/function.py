@@ -2,9 +2,9 @@
 
 A release is an image: whoever releases puts it into the function, publishes a version and moves the alias' weights.
 So CloudFormation must not know which version the alias is at. It makes version and alias once, from the image that it
-is given at first, and nothing in the template's lines of these two ever changes again: CloudFormation compares templates,
-not the world, and leaves a resource alone whose lines are as they were. The image is a parameter, whose value stays
-what it was at the first deployment (`headgate infra deploy` passes it only when it is told one).
+is given at first, and nothing in the template's lines of these two ever changes again: CloudFormation compares
+templates, not the world, and leaves a resource alone whose lines are as they were. The image is a parameter, whose
+value stays what it was at the first deployment (`headgate infra deploy` passes it only when it is told one).
 
 A change of memory or time-out reaches the function, and callers with the next release, as a version is never changed.
 """
