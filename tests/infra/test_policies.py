@@ -83,6 +83,10 @@ ROLES: list[tuple[str, str, str, Context, str]] = [
     # Who records approvals cannot move anything; who watches can.
     ("approval", "states:SendTaskSuccess", MACHINE, {}, "allow"),
     ("approval", "sagemaker:UpdateEndpoint", ENDPOINT, {}, "deny"),
+    ("approval", "states:StartExecution", MACHINE, {}, "deny"),
+    ("tick", "states:SendTaskSuccess", MACHINE, {}, "allow"),
+    ("tick", "states:StartExecution", MACHINE, {}, "deny"),
+    ("monitor", "states:StartExecution", MACHINE, {}, "allow"),
     ("approval", "sagemaker:UpdateModelPackage", PACKAGE, {}, "deny"),
     ("approval", "iam:PassRole", EXECUTION, TO_SAGEMAKER, "deny"),
     ("approval", "sqs:SendMessage", LETTERS, {}, "allow"),
@@ -114,6 +118,8 @@ ROLES: list[tuple[str, str, str, Context, str]] = [
     ("github-deliver", "sagemaker:UpdateModelPackage", PACKAGE, {}, "allow"),
     ("github-deliver", "sagemaker:UpdateEndpoint", ENDPOINT, {}, "deny"),
     ("github-deliver", "iam:PassRole", EXECUTION, TO_SAGEMAKER, "deny"),
+    ("github-deliver", "sagemaker:InvokeEndpoint", ENDPOINT, {}, "allow"),
+    ("github-rollback", "sagemaker:InvokeEndpoint", ENDPOINT, {}, "deny"),
     ("github-deliver", "s3:PutObject", f"{BUCKET}/rollouts/production/1/000002.json", ONCE, "allow"),
     ("github-deliver", "s3:PutObject", f"{BUCKET}/rollouts/production/1/000002.json", AGAIN, "deny"),
     ("github-rollback", "states:StartExecution", MACHINE, {}, "allow"),
@@ -143,6 +149,7 @@ SERVICES: list[tuple[str, str, str, Context, str]] = [
 ON_LAMBDA: list[tuple[str, str, str, Context, str]] = [
     ("github-deliver", "lambda:UpdateFunctionCode", NEWS, {}, "allow"),
     ("github-deliver", "lambda:UpdateAlias", f"{NEWS}:live", {}, "allow"),
+    ("github-deliver", "lambda:InvokeFunction", f"{NEWS}:live", {}, "allow"),
     ("github-deliver", "lambda:DeleteFunction", NEWS, {}, "deny"),
     ("github-deliver", "lambda:UpdateFunctionCode", f"{FUNCTION}:payroll", {}, "deny"),
     ("github-rollback", "lambda:UpdateAlias", f"{NEWS}:live", {}, "allow"),

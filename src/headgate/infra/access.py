@@ -52,6 +52,11 @@ def answer(site: Site, role: str) -> Statement:
     )
 
 
+def start(site: Site, role: str) -> Statement:
+    """Start an execution of the machine."""
+    return Statement(role, "StartRollouts", ("states:StartExecution",), (site.machine_arn,))
+
+
 def versions(site: Site, role: str) -> list[Statement]:
     """Read the registry's versions of the project here."""
     return [

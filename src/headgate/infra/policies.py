@@ -14,7 +14,18 @@ has to, and deleted by nobody. PassRole always says to whom.
 """
 
 from headgate.core import names
-from headgate.infra.access import PULL, answer, ask, dead_letters, evidence, find, read_and_append, use_key, versions
+from headgate.infra.access import (
+    PULL,
+    answer,
+    ask,
+    dead_letters,
+    evidence,
+    find,
+    read_and_append,
+    start,
+    use_key,
+    versions,
+)
 from headgate.infra.site import Site
 from headgate.infra.statement import Role, Statement, Trust
 from headgate.infra.workflow_policies import workflow_roles
@@ -97,18 +108,20 @@ def _execution(site: Site) -> Role:
 
 def _tick(site: Site) -> Role:
     key = "tick"
-    statements = [*read_and_append(site, key), *versions(site, key), *_move_endpoint(site, key)]
-    return _function(site, key, "takes the steps of a rollout", statements)
+    return _function(site, key, "takes the steps of a rollout", _steps(site, key))
 
 
 def _monitor(site: Site) -> Role:
+    """It takes the steps itself, so that a way back needs nothing else; where its time is up, the machine goes on."""
     key = "monitor"
-    return _function(
-        site,
-        key,
-        "takes a bad version back on an alarm",
-        [*read_and_append(site, key), *versions(site, key), *_move_endpoint(site, key), *dead_letters(site, key)],
-    )
+    statements = [*_steps(site, key), start(site, key), *dead_letters(site, key)]
+    return _function(site, key, "takes a bad version back on an alarm", statements)
+
+
+def _steps(site: Site, role: str) -> list[Statement]:
+    """Whatever a tick does: read and write the log, read the registry, move the endpoint, wake who waits."""
+    log = [*read_and_append(site, role), *versions(site, role), answer(site, role)]
+    return [*log, *_move_endpoint(site, role)]
 
 
 def _approval(site: Site) -> Role:
@@ -117,7 +130,7 @@ def _approval(site: Site) -> Role:
         site,
         key,
         "records who approved what, and lets the machine go on",
-        [*read_and_append(site, key), *versions(site, key), answer(site, key), *dead_letters(site, key)],
+        [*read_and_append(site, key), answer(site, key), *dead_letters(site, key)],
     )
 
 
@@ -128,7 +141,7 @@ def _machine(site: Site) -> Role:
         Statement(key, "CallTick", ("lambda:InvokeFunction",), (site.function_arn("tick"),)),
         Statement(key, "SeeVersion", described, (site.package_arns[1],), why="Versions are numbered."),
         # An execution has 25,000 events at most, and hands over to the next before.
-        Statement(key, "HandOver", ("states:StartExecution",), (site.machine_arn,)),
+        start(site, key),
         Statement(
             key,
             "DeliverLogs",

@@ -9,6 +9,8 @@ from headgate.infra.statement import policy
 
 TRIAL_DAYS = 30
 """How long images without a tag, and those of pull requests, are kept."""
+TRIAL_TAG = "pull-request-"
+"""What the workflow of pull requests begins its tags with."""
 
 
 def key(site: Site) -> dict[str, Any]:
@@ -75,7 +77,7 @@ def lifecycle() -> str:
     """What is kept of images: those of versions for ever, as a way back may need any of them."""
     selections: list[tuple[str, dict[str, Any]]] = [
         ("images without a tag", {"tagStatus": "untagged"}),
-        ("images of pull requests", {"tagStatus": "tagged", "tagPrefixList": ["pr-"]}),
+        ("images of pull requests", {"tagStatus": "tagged", "tagPrefixList": [TRIAL_TAG]}),
     ]
     rules = [
         {

@@ -12,7 +12,7 @@ A GitHub environment can ask for approval before its jobs get their token: its n
 from collections.abc import Callable
 
 from headgate.core import names
-from headgate.infra.access import answer, evidence, find, read_and_append, use_key, versions
+from headgate.infra.access import answer, ask, evidence, find, read_and_append, start, use_key, versions
 from headgate.infra.site import ALIAS, Site
 from headgate.infra.statement import Conditions, Role, Statement, Trust
 
@@ -99,7 +99,7 @@ def _register(site: Site, role: str) -> list[Statement]:
         Statement(
             role,
             "RegisterVersions",
-            ("sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackageGroup"),
+            ("sagemaker:CreateModelPackage", "sagemaker:CreateModelPackageGroup"),
             (group, packages),
             why="Versions are numbered.",
         ),
@@ -117,9 +117,10 @@ def _deliver(site: Site, role: str) -> list[Statement]:
         why="Versions are numbered.",
     )
     if site.rolls_out:
-        return [*kept, approve, *_steer(site, role)]
+        return [*kept, approve, *_steer(site, role), ask(site, role)]
     looked = [statement for statement in _register(site, role) if statement.sid in twice]
-    return [*kept, *looked, approve, _release(site, role), *_move_alias(site, role)]
+    smoke = Statement(role, "Ask", ("lambda:InvokeFunction",), (f"{site.function_arn('model')}:{ALIAS}",))
+    return [*kept, *looked, approve, _release(site, role), *_move_alias(site, role), smoke]
 
 
 def _way_back(site: Site, role: str) -> list[Statement]:
@@ -143,7 +144,6 @@ def _move_alias(site: Site, role: str) -> list[Statement]:
 
 def _steer(site: Site, role: str) -> list[Statement]:
     """Start the machine, tell a rollout something, and follow it. What serves is changed by the machine alone."""
-    execution = site.machine_arn.replace(":stateMachine:", ":execution:")
     return [
         *read_and_append(site, role),
         *versions(site, role),
@@ -156,12 +156,5 @@ def _steer(site: Site, role: str) -> list[Statement]:
         ),
         evidence(role),
         answer(site, role),
-        Statement(role, "StartRollouts", ("states:StartExecution",), (site.machine_arn,)),
-        Statement(
-            role,
-            "FollowRollouts",
-            ("states:DescribeExecution", "states:StopExecution"),
-            (f"{execution}:*",),
-            why="Executions are named by rollout.",
-        ),
+        start(site, role),
     ]
