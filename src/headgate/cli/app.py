@@ -34,6 +34,9 @@ SECTIONS: dict[str, dict[str, str]] = {
         "invoke": "Ask an endpoint.",
         "logs": "Show what model servers, gateway and engine wrote.",
     },
+    "AWS": {
+        "infra": "What a project needs on AWS: write it, compare it, make it, remove it.",
+    },
 }
 """Every command by purpose, with its one line of help. The module `headgate.cli.<name>` holds the command."""
 
