@@ -32,7 +32,7 @@ test: setup  ## everything but the proofs (at most 15 minutes on two cores)
 test-fast: setup  ## what needs no server and little time (under a minute)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not proof"
 
-proof: setup  ## soak, chaos and simulations, bounded
+proof: setup  ## soak, chaos and simulations, bounded; the images too, where buildah is installed
 	@$(BIN)/python -m pytest -m proof
 
 images: setup  ## build and run the container images, where buildah is installed; BASE=name@sha256:... is their base

@@ -28,7 +28,7 @@ from tests.serving.aws_lambda.runtime_api import RuntimeApi
 from tests.system.engine import RunningEngine
 
 from headgate.core.archive import extract
-from headgate.images import Image, commands, write_context
+from headgate.images import FUNCTIONS, Image, commands, write_context
 from headgate.images.context import Target
 from headgate.images.pins import Platform, python_version
 
@@ -56,8 +56,11 @@ def main() -> int:
         if os.geteuid():
             raise Skip("this needs root")
         with tempfile.TemporaryDirectory(prefix="headgate-") as folder:
-            base = given.base or stand_in(Path(folder))
-            check(Path(folder), base)
+            if given.base:
+                check(Path(folder), given.base)
+            else:
+                with stand_in(Path(folder)) as base:
+                    check(Path(folder), base)
     except Skip as skip:
         print(f"skipped: {skip}")
     return 0
@@ -69,8 +72,9 @@ def need(tool: str) -> None:
         raise Skip(f"{tool} is not installed")
 
 
-def stand_in(folder: Path) -> str:
-    """A Debian with Python as an image, by digest. Raises Skip."""
+@contextmanager
+def stand_in(folder: Path) -> Iterator[str]:
+    """A Debian with Python as an image, by digest; gone afterwards. Raises Skip."""
     need("debootstrap")
     wanted = "python3,python3-venv,ca-certificates"
     told("debootstrap")
@@ -85,7 +89,10 @@ def stand_in(folder: Path) -> str:
     shutil.rmtree(root)
     (folder / "root.tar").unlink()
     images = json.loads(call("buildah", "images", "--json", STAND_IN))
-    return f"{STAND_IN}@{images[0]['digest']}"
+    try:
+        yield f"{STAND_IN}@{images[0]['digest']}"
+    finally:
+        call("buildah", "rmi", "--force", STAND_IN)
 
 
 def check(folder: Path, base: str) -> None:
@@ -104,6 +111,7 @@ def check(folder: Path, base: str) -> None:
             look(image, package if target == "delivery" else model)
         finally:
             call("buildah", "rmi", "--force", image.name)
+    told("all of them work")
 
 
 def packaged(folder: Path) -> Path:
@@ -202,9 +210,19 @@ def look_at_front_door(image: Image, package: Path) -> None:
                 api.invoke(event)
                 told(f"warm: {(time.monotonic() - began) * 1000:.1f} ms, with the endpoint behind it")
                 expect("POST /elsewhere", api.invoke(http(path="/prod/elsewhere")).document["statusCode"], 404)
+            for handler in FUNCTIONS.values():
+                imports(image, handler, settings)
         finally:
             api.close()
             engine.stop()
+
+
+def imports(image: Image, handler: str, environment: dict[str, str]) -> None:
+    """What a function is made of is in the image."""
+    program = f"from {handler.rpartition('.')[0]} import {handler.rpartition('.')[2]}"
+    given = (f"--env={key}={value}" for key, value in environment.items())
+    call(*PODMAN, "run", "--rm", *RUN, *given, "--entrypoint", "python", image.name, "-c", program)
+    told(f"{handler}: there")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import pytest
 
 from headgate.core.archive import extract
 from headgate.core.schema import Feature, InputSchema
-from headgate.spec.hosting import Front
+from tests.hosting.runtime_stand_in import RuntimeStandIn, Said
 from tests.serving.aws_lambda.front_doors import SCHEDULED, http, rest, url
 from tests.serving.aws_lambda.runtime_api import Function, Outcome, running, started
 from tests.serving.models import write_archive, write_code
@@ -26,7 +26,7 @@ from tests.system.engine import RunningEngine
 pytestmark = pytest.mark.slow
 
 HANDLER = "headgate.wiring.front_door.handler"
-PATH = Front().path("/predict-iris")
+PATH = "/v1/predict-iris"
 PAGE = "https://app.example.com"
 ROW = json.dumps({"sepal_length": 6.3, "sepal_width": 3.3, "petal_length": 6.0, "petal_width": 2.5})
 VIRGINICA = {"prediction": {"label": "virginica", "probability": pytest.approx(0.995, abs=0.005)}}
@@ -83,6 +83,20 @@ def pairs(engine: RunningEngine, tmp_path_factory: pytest.TempPathFactory) -> It
         yield made
     for name in ("iris", "moody"):
         engine.delete(f"front-{name}")
+
+
+@pytest.fixture(scope="module")
+def throttled(engine: RunningEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Function]:
+    """A front door before an endpoint that takes no more."""
+    runtime = RuntimeStandIn()
+    runtime.says = Said(400, "ThrottlingException", {"message": "Rate exceeded"})
+    settings = engine.front_door("e") | {"AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": runtime.url}
+    log = tmp_path_factory.mktemp("throttled") / "log"
+    try:
+        with started(HANDLER, log, HEADGATE_LAMBDA_PATH=PATH, **settings) as function:
+            yield function
+    finally:
+        runtime.close()
 
 
 @pytest.mark.parametrize(
@@ -197,6 +211,13 @@ def test_an_endpoint_that_is_not_there(engine: RunningEngine, tmp_path: Path) ->
         (line,) = function.lines("the endpoint refused")
         assert line["said"] == "Endpoint nobody of account 000000000000 not found."
         assert line["aws_request_id"] == "request-1"
+
+
+@pytest.mark.parametrize("version", [v1, v2])
+def test_a_caller_of_too_many_is_told_when_to_come_back(throttled: Function, version: Any) -> None:
+    outcome = throttled.api.invoke(version())
+    assert (outcome.document["statusCode"], outcome.document["headers"]["retry-after"]) == (429, "1")
+    assert json.loads(outcome.document["body"])["error"]["type"] == "Throttled"
 
 
 def test_callers_choose_a_variant_where_the_setting_says_so(

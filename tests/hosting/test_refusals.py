@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from headgate.errors import InvalidInput
 from headgate.hosting.front_door import FrontDoor, FrontSettings, runtime_client
@@ -242,3 +244,25 @@ def test_it_is_no_way_round_api_gateway(door: FrontDoor, runtime: RuntimeStandIn
     with pytest.raises(InvalidInput, match="not an HTTP request"):
         door({"x": 1}, Context())
     assert runtime.heard == []
+
+
+NAMES = ["content-type", "accept", "origin", "x-request-id", "traceparent"]
+NAMES += [
+    f"x-amzn-sagemaker-{name}" for name in ("inference-id", "custom-attributes", "target-variant", "target-model")
+]
+
+
+@settings(max_examples=100)
+@given(
+    st.dictionaries(st.sampled_from(NAMES), st.text(max_size=80), max_size=4),
+    st.text(max_size=20),
+    st.booleans(),
+)
+def test_no_request_is_too_strange(
+    runtime: RuntimeStandIn, client: "SageMakerRuntimeClient", headers: dict[str, str], body: str, coded: bool
+) -> None:
+    runtime.says = Said(body=b"{}")
+    door = FrontDoor(FrontSettings("e", choose_variant=True), client)
+    answered = door(http(path="/invocations", headers=headers, body=body, isBase64Encoded=coded), Context())
+    assert answered["statusCode"] in (200, 400, 406, 415), answered
+    assert json.dumps(answered)

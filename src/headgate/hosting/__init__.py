@@ -7,6 +7,8 @@
     canary       what the steps of a rollout ask for, and whose an endpoint is meanwhile
     evidence     what was counted of two variants, from CloudWatch's API
     runtime      ask an endpoint
+    front_door   the Lambda function that asks one for callers outside
+    refusals     what these callers are told when it does not answer
 
 Values that travel upwards are core's (EndpointState, ModelVersion, Window, Answer).
 """

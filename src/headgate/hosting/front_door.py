@@ -24,7 +24,7 @@ The function's own time-out has to be longer than HEADGATE_FRONT_SECONDS, or cal
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from headgate.core import headers as names
@@ -55,7 +55,7 @@ class FrontSettings:
 
     endpoint: str
     path: str = "/invocations"
-    cors: Cors = Cors()  # noqa: RUF009 it has no state
+    cors: Cors = field(default_factory=Cors)
     choose_variant: bool = False
     seconds: int = 25
     max_body: int = 6 * MEBIBYTE

@@ -36,8 +36,8 @@ FUNCTIONS = {
 
 _HERE = Path(__file__).parent
 _REQUIREMENTS = Path("code", "requirements.txt")
-_OF_DELIVERY = ("msgspec", "numpy")
-"""Of the extra `serve` what delivery needs: answers are msgspec's, and a held-out row to probe with is numpy's."""
+_OF_DELIVERY = ("awslambdaric", "msgspec")
+"""What delivery needs beside Headgate itself. Of the extra `serve` that is msgspec alone, which makes answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _wanted(image: Image, wheel: Path | None) -> list[str]:
     bracketed = f"[{extras}]" if extras else ""
     wanted = [f"{wheel}{bracketed}" if wheel else f"headgate{bracketed}=={headgate.__version__}"]
     if image.target == "delivery":
-        wanted += ["awslambdaric", *_OF_DELIVERY]
+        wanted += _OF_DELIVERY
     elif image.target == "lambda":
         wanted.append("awslambdaric")
     elif image.manifest and image.manifest.large_batch:  # not for Lambda: it weighs more than the rest together

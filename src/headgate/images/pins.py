@@ -54,7 +54,7 @@ def build_wheel(folder: Path) -> Path | None:
     if not (tree / "pyproject.toml").is_file():
         return None
     done = subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)],
+        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder.resolve())],
         cwd=tree, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:

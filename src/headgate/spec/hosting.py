@@ -101,10 +101,6 @@ class Front(Section):
         "time: the cap on its cost. It has no effect with `hosting: {lambda: ...}`.",
     )
 
-    def path(self, route: str | None) -> str:
-        """Where callers POST to: the version, and the project's route or `/invocations`."""
-        return f"/{self.version}{route or '/invocations'}"
-
 
 class Alarms(Section):
     """What wakes somebody up, and takes a new version back while it is watched."""

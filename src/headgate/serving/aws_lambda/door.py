@@ -123,7 +123,7 @@ class Door:
         fields = {field: headers[name] for field, name in _LOGGED.items() if name in headers}
         asked = status >= 500 or (request.method == "POST" and status not in (404, 405))
         counted = self._counted(context, status) if asked else {}
-        self._tell(began, status, counted, method=request.method, path=request.path, **fields)
+        self._tell(began, status, counted, method=request.method[:20], path=request.path[:200], **fields)
         return document
 
     def _counted(self, context: Context, status: int, *, raised: bool = False) -> dict[str, Any]:
