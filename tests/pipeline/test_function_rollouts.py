@@ -147,7 +147,6 @@ class Scene:
             rollout.run().terms,
             functions=functions,
             now=self.clock,
-            pause=lambda seconds: never.wait(seconds / SCALE),
         )
         tick = Tick(world, rollout, self.clock)
         while not done(run := rollout.run()):

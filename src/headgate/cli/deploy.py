@@ -7,7 +7,7 @@ import click
 
 from headgate.cli.command import Call, Command, dry_run_option, env_option
 from headgate.core.versions import ModelVersion
-from headgate.errors import Refused
+from headgate.errors import Refused, UsageError
 
 if TYPE_CHECKING:
     from headgate.hosting.deployment import Deployment
@@ -31,8 +31,14 @@ def command(call: Call, *, number: int | None, environment: str | None, dry_run:
     from headgate.hosting.registry import Registry
     from headgate.pipeline.probe import probe
     from headgate.pipeline.start import place_of
+    from headgate.pipeline.worlds import in_function
 
     name = call.environment(environment)
+    if in_function(call.project, name):
+        raise UsageError(
+            f"The model of {name} is in a Lambda function: there is no endpoint to deploy to.",
+            hint=f"`headgate rollout start --env {name} --all-at-once` gives a version all traffic in one move.",
+        )
     target = call.target(name)
     target.rollouts.next_number()  # refuses while a rollout is under way
     place = place_of(call.project, name)

@@ -17,7 +17,8 @@ def command(call: Call, *, reason: str, wait: bool, environment: str | None, dry
     That is the config in force before the last rollout or deployment, by the pointer on the endpoint; never "the newest
     other one". A second rollback goes forward again. A rollout that is under way is aborted instead.
     """
-    from headgate.pipeline.start import place_of, rollback_terms
+    from headgate.pipeline.start import place_of
+    from headgate.pipeline.worlds import in_function, terms_back
 
     name, reason = call.environment(environment), " ".join(reason.split())[:1024]
     target = call.target(name)
@@ -33,7 +34,8 @@ def command(call: Call, *, reason: str, wait: bool, environment: str | None, dry
         reason = reason or f"{who()} asked for it."
         hooks = call.project.spec.package.code is not None
         place = place_of(call.project, name)
-        terms = rollback_terms(place, connection, target.rollouts, reason, refusable=hooks)
+        function = in_function(call.project, name)
+        terms = terms_back(place, connection, target.rollouts, reason, function=function, refusable=hooks)
         would = "would go" if dry_run else "goes"
         said = f"{terms.endpoint} {would} back from {terms.config_before} to {terms.final_config}."
         shown = {"endpoint": terms.endpoint, "from": terms.config_before, "to": terms.final_config, "dry_run": dry_run}

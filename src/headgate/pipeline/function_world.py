@@ -26,8 +26,6 @@ from headgate.pipeline.terms import Terms
 LAMBDA = "lambda"
 """The instance type in the terms of a rollout that moves an alias."""
 REMEMBERED_SECONDS = 1.0
-BUSY_SECONDS = 1.0
-"""Lambda takes a while over an image, and few questions a second: it is not asked again sooner."""
 WARM_UPS = 3
 """Requests to the canary before it gets traffic: does it start, and does it predict?"""
 
@@ -43,10 +41,8 @@ class FunctionWorld:
         *,
         functions: Functions | None = None,
         now: Callable[[], float] = time.time,
-        pause: Callable[[float], object] = time.sleep,
     ) -> None:
         """`row`: a row that a version was judged by, as JSON; raises NotFound where there is none. `now`: epoch."""
-        self._pause = pause
         self._row = row
         self._terms = terms
         self._now = now
@@ -123,16 +119,14 @@ class FunctionWorld:
 
     def prepare(self) -> None:
         """Take the first step towards the version, where it is Approved: it answers nobody yet."""
-        if self.version().status == "Approved":
+        if self._terms.kind == "rollout" and self.version().status == "Approved":
             self._bring()
 
     def start_canary(self, try_seconds: float) -> None:  # noqa: ARG002  # there is no fallback
         """See `World`. Takes one step of those that bring the version there, and is called again."""
         self._claim()
         number = self._bring()
-        if number is None:
-            self._pause(BUSY_SECONDS)
-        else:
+        if number is not None:
             self._move(self._present().version, beside=number)
 
     def shift(self, percent: float) -> None:
@@ -146,9 +140,7 @@ class FunctionWorld:
         present = self._present()
         beside = present.beside and self._labels.of(present.beside) == self._terms.final_config
         number = present.beside if beside else self._bring()
-        if number is None:
-            self._pause(BUSY_SECONDS)
-        else:
+        if number is not None:
             self._move(number)
 
     def go_back(self) -> None:

@@ -22,18 +22,18 @@ from headgate.core import names
 from headgate.data.store import Objects
 from headgate.errors import InvalidInput, NotFound, Refused, Unavailable
 from headgate.hosting.deployment import Place
-from headgate.hosting.endpoints import Endpoints
 from headgate.hosting.evidence import Evidence
 from headgate.hosting.registry import DIGEST, Registry
 from headgate.hosting.session import Connection
+from headgate.pipeline.function_world import FunctionWorld
 from headgate.pipeline.hosted import HostedWorld
 from headgate.pipeline.probe import rows_beside_packages
 from headgate.pipeline.rollouts import Rollout, Rollouts
 from headgate.pipeline.run import Run, phase
-from headgate.pipeline.start import rollback_terms
 from headgate.pipeline.story import why as why_of
 from headgate.pipeline.terms import Terms
 from headgate.pipeline.tick import Tick
+from headgate.pipeline.worlds import is_function, state_of, terms_back, world_of
 
 log = logging.getLogger("headgate.delivery")
 
@@ -255,7 +255,7 @@ class Delivery:
         if rollout is None:
             self._require_blame()
             place = Place(self.project, self.environment, "", 0)
-            terms = rollback_terms(place, self.connection, self.rollouts, reason)
+            terms = terms_back(place, self.connection, self.rollouts, reason, function=self._in_function())
             try:
                 return self.rollouts.start(terms, at=self.clock(), by="rollback monitor")
             except Refused:  # told twice at the same moment: the other call was first
@@ -276,7 +276,7 @@ class Delivery:
             return
         run = latest.run()
         assert run.ended is not None
-        state = Endpoints(self.connection).find(run.terms.endpoint)
+        state = state_of(self.connection, run.terms)
         if state is None or state.config_name != run.terms.final_config:
             if run.ended.outcome == "promoted":
                 return  # deployed past the log since: the pointer says from where
@@ -310,9 +310,14 @@ class Delivery:
 
     # ---- parts
 
-    def _world(self, rollout: Rollout) -> HostedWorld:
+    def _in_function(self) -> bool:
+        """Whether the model is in a Lambda function: its rollouts say so."""
+        latest = self.rollouts.latest()
+        return latest is not None and is_function(latest.run().terms)
+
+    def _world(self, rollout: Rollout) -> HostedWorld | FunctionWorld:
         rows = rows_beside_packages(self.store)
-        return HostedWorld(self.connection, rows, rollout.run().terms, evidence=self.evidence)
+        return world_of(self.connection, rows, rollout.run().terms, evidence=self.evidence, now=self.clock)
 
     def _tick_of(self, rollout: Rollout) -> Tick:
         """One for each rollout: it remembers since when something has not answered."""

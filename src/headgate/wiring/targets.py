@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from headgate.core import names
 from headgate.core.manifest import SERVING_IMAGE
 from headgate.core.versions import ModelVersion
-from headgate.errors import InvalidInput, NotFound, Refused, UsageError
+from headgate.errors import InvalidInput, NotFound, UsageError
 
 if TYPE_CHECKING:
     from headgate.data.bucket import BucketStore
@@ -68,11 +68,6 @@ def target_of(home: "Home", project: "Project", environment: str) -> Target:
     settings = project.spec.environments[environment]
     if settings.target == "local":
         return LocalTarget(home, project, environment)
-    if settings.hosting.kind == "lambda":
-        raise Refused(
-            f"environments/{environment}: a Lambda function is not rolled out by these commands yet.",
-            hint="`hosting: {realtime: {}}` is.",
-        )
     return AwsTarget(project, environment, settings.account or "", settings.region or "")
 
 

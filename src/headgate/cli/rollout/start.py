@@ -15,6 +15,7 @@ from headgate.errors import Refused, UsageError
 if TYPE_CHECKING:
     from headgate.hosting.session import Connection
     from headgate.pipeline.terms import Terms
+    from headgate.pipeline.world import World
 
 TRAFFIC_SECONDS, LEAST_TRAFFIC_SECONDS = 60, 5
 
@@ -45,7 +46,7 @@ def command(
     The steps are those of `rollout` in headgate.yaml. The engine's runner takes them, on AWS the state machine, whether
     you watch or not: the version is promoted when the evidence lets it, and taken back when it speaks against it.
     """
-    from headgate.pipeline.start import rollout_terms
+    from headgate.pipeline.worlds import terms_for, world_of
 
     name = call.environment(environment)
     target = call.target(name)
@@ -54,8 +55,8 @@ def command(
         raise UsageError("--pinned and --version say two things.", hint="Give one of them.")
     version = _pinned(call, connection, name, dry_run) if pinned else _chosen(call, connection, name, number)
     target.require_archive(version)
-    terms = rollout_terms(call.project, name, version, connection, target.rollouts, at_once=at_once)
-    advice = _advice(terms, connection)
+    terms = terms_for(call.project, name, version, connection, target.rollouts, at_once=at_once)
+    advice = _advice(terms, world_of(connection, target.row, terms))
     lines = [f"  {step.words}" for step in terms.steps]
     shown = {"endpoint": terms.endpoint, "version": terms.version, "steps": [step.words for step in terms.steps]}
     if dry_run:
@@ -111,19 +112,16 @@ def _pinned(call: Call, connection: "Connection", environment: str, dry_run: boo
     return registry.set_status(version, "Approved", f"pinned in {where} ({who()})")
 
 
-def _advice(terms: "Terms", connection: "Connection") -> list[str]:
+def _advice(terms: "Terms", world: "World") -> list[str]:
     """What the traffic of the last minutes, or since the endpoint was changed in them, is too little for."""
-    from headgate.hosting.endpoints import Endpoints
-    from headgate.hosting.evidence_by_minute import evidence_of
     from headgate.rollout.plan import advice
 
     if not terms.canary_config or not terms.config_before or len(terms.steps) < 3:
         return []
-    evidence = evidence_of(connection)
-    rhythm = evidence.rhythm
+    rhythm, state = world.rhythm, world.endpoint()
     end = int(time.time()) if rhythm.period == 1 else rhythm.settled(time.time())
-    changed = Endpoints(connection).describe(terms.endpoint).modified
     least = LEAST_TRAFFIC_SECONDS * rhythm.period
-    start = rhythm.next(max(end - max(TRAFFIC_SECONDS, least), min(end - least, math.ceil(changed))))
-    seen = evidence.baseline(terms.endpoint, start=start, end=end)
+    changed = math.ceil(state.modified) if state else end
+    start = rhythm.next(max(end - max(TRAFFIC_SECONDS, least), min(end - least, changed)))
+    seen = world.baseline(start=start, end=end)
     return advice(terms.steps, seen.requests / (end - start) if seen else 0.0)
