@@ -47,7 +47,7 @@ class Cloud(Scene):
             self.store,
             self.machine,
             evidence=Evidence(self.connection),
-            busy_seconds=3.0,
+            poll_seconds=1,
         )
         monitor = self.delivery.rollback_monitor
         front.functions |= {"tick": self.delivery.tick, "approval": self.delivery.approval, "monitor": monitor}
@@ -56,13 +56,13 @@ class Cloud(Scene):
         url = f"http://127.0.0.1:{front.port}{ALARMS}"
         sns.subscribe(TopicArn=self.topic, Protocol="http", Endpoint=url)
 
-    def say(self, **terms: Any) -> None:
+    def say(self, *, hosting: object = None, **terms: Any) -> None:
         """The same terms, on AWS."""
         super().say(**terms)
         path = self.folder / "headgate.yaml"
         document = json.loads(path.read_text())
         where = {"target": "aws", "account": self.account, "region": self.region}
-        document["environments"][ENVIRONMENT] |= where
+        document["environments"][ENVIRONMENT] |= where | ({"hosting": hosting} if hosting else {})
         path.write_text(json.dumps(document))
 
     def client(self, service: str) -> Any:
@@ -94,11 +94,7 @@ class Cloud(Scene):
     def make_machine(self, *, approval_seconds: int = 60) -> None:
         """Create it, or change it."""
         tick = names.function_arn(self.account, self.region, names.function(self.name, ENVIRONMENT, "tick"))
-        text = json.dumps(
-            definition(
-                tick=tick, machine=self.machine.arn, approval_seconds=approval_seconds, retry_seconds=1, retries=3
-            )
-        )
+        text = json.dumps(definition(tick=tick, approval_seconds=approval_seconds, retry_seconds=1, retries=3))
         states = self.client("stepfunctions")
         if any(m["stateMachineArn"] == self.machine.arn for m in states.list_state_machines()["stateMachines"]):
             states.update_state_machine(stateMachineArn=self.machine.arn, definition=text)

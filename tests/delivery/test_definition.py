@@ -14,12 +14,11 @@ from headgate.pipeline.run import Outcome, Phase
 from headgate.wiring.delivery import MOST_TICKS
 
 TICK = "arn:aws:lambda:eu-central-1:123456789012:function:iris-production-tick"
-MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:iris-production-delivery"
 
 
 @pytest.fixture(scope="module")
 def states() -> dict[str, Any]:
-    return dict(definition(tick=TICK, machine=MACHINE)["States"])
+    return dict(definition(tick=TICK)["States"])
 
 
 def following(state: dict[str, Any]) -> Iterator[str]:
@@ -63,7 +62,7 @@ def test_an_execution_stays_below_the_limit_of_events() -> None:
 
 
 def test_other_parts_of_aws_have_other_arns() -> None:
-    china = json.dumps(definition(tick=TICK.replace("aws", "aws-cn", 1), machine=MACHINE))
+    china = json.dumps(definition(tick=TICK.replace("aws", "aws-cn", 1)))
     assert "arn:aws-cn:states:::lambda:invoke" in china
     assert "arn:aws:states:::" not in china
 
@@ -77,7 +76,7 @@ def test_cfn_lint_takes_it(tmp_path: Path) -> None:
                 "Type": "AWS::StepFunctions::StateMachine",
                 "Properties": {
                     "RoleArn": "arn:aws:iam::123456789012:role/iris-production-delivery",
-                    "Definition": definition(tick=TICK, machine=MACHINE),
+                    "Definition": definition(tick=TICK),
                 },
             }
         },

@@ -2,9 +2,13 @@
 
 import pytest
 
+from headgate.core.endpoints import Serverless
+from headgate.errors import Refused
 from headgate.pipeline.rollouts import Rollout
+from headgate.wiring.delivery import resume
 from tests.delivery.cloud import Cloud
-from tests.system.engine import until
+from tests.delivery.front import Front
+from tests.system.engine import RunningEngine, until
 from tests.system.rollouts import outcome, told
 
 pytestmark = pytest.mark.slow
@@ -84,11 +88,27 @@ def test_an_api_that_is_down_for_good_stops_it_and_whoever_comes_next_goes_on(cl
     assert run.ending is not None
     assert run.ending.outcome == "aborted"
     cloud.front.down = False
-    from headgate.wiring.delivery import resume
-
     again = f"{run.terms.id}-{len(run.entries)}"
     resume(cloud.machine, run)
     status, error, cause = cloud.finished(again)
     assert (status, error) == ("FAILED", "Aborted")
     assert "the delivery machine gave up" in cause
     assert cloud.config() == before
+
+
+def test_a_serverless_endpoint_moves_at_once(alone: RunningEngine, front: Front, endpoint: Cloud) -> None:
+    functions = dict(front.functions)
+    cloud = Cloud(alone, front, "few")
+    try:
+        cloud.say(approve=False, hosting={"serverless": {"memory": 3072, "concurrency": 7}})
+        rollout = cloud.start(cloud.version())
+        assert cloud.finished(rollout) == ("SUCCEEDED", "", "")
+    finally:
+        front.functions = functions
+    assert [step.name for step in rollout.run().terms.steps] == ["promote"]
+    assert front.serverless[0] == {"MemorySizeInMB": 3072, "MaxConcurrency": 7}
+    assert cloud.rollouts.get(1).run().terms.serverless == Serverless(3072, 7)
+    endpoint.say(hosting={"serverless": {}})
+    with pytest.raises(Refused, match="AWS moves no endpoint from there to serverless"):
+        endpoint.start(endpoint.version())
+    alone.delete(cloud.endpoint)

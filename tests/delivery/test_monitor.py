@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from headgate.pipeline.rollouts import Rollout
+from headgate.wiring.delivery import MOST_TICKS
 from tests.delivery.cloud import Cloud
 from tests.system.engine import until
 from tests.system.rollouts import outcome, told
@@ -70,9 +71,18 @@ def test_with_little_time_left_the_machine_sees_it_through(cloud: Cloud) -> None
     before, _ = promoted(cloud)
     message = '{"AlarmName": "a", "NewStateValue": "ALARM"}'
     event = {"Records": [{"Sns": {"Message": message}}]}
-    said = cloud.delivery.rollback_monitor(event, lambda: 1.0)
-    assert said["done"] == "under way"
-    assert cloud.finished(said["rollout"]) == ("SUCCEEDED", "", "")
+    cloud.delivery.most_ticks = 1  # so that an execution hands over to the next
+    try:
+        said = cloud.delivery.rollback_monitor(event, lambda: 1.0)
+        assert said["done"] == "under way"
+        assert cloud.finished(said["rollout"]) == ("SUCCEEDED", "", "")
+    finally:
+        cloud.delivery.most_ticks = MOST_TICKS
+    rollback = cloud.rollouts.latest()
+    assert rollback is not None
+    assert cloud.states_of(rollback)[-1] == "Handed over"
+    until(lambda: rollback.run().ended, 20, "the next execution ends it")
+    assert outcome(rollback.run()) == ("rolled back", "pass")
     assert cloud.config() == before
 
 

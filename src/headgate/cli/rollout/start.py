@@ -65,6 +65,8 @@ def command(
         return
     for said in advice:
         call.out.say(said)
+    if terms.serverless is not None:
+        call.out.say("a serverless endpoint has one variant: all traffic moves at once, and nothing is compared")
     rollout = target.launch(terms, by=who())
     if watch:
         from headgate.cli.rollout.watch import follow
