@@ -94,5 +94,5 @@ def carry_out(call: Call, kit: "Toolkit", command: list[str]) -> int:
     from headgate.infra.toolkit import install, run
 
     with call.out.progress("infra") as progress:
-        install(kit, progress)
+        install(kit, progress, os.environ)
     return run(command, os.environ, quiet=call.out.as_json)
