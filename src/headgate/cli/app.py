@@ -25,6 +25,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "register": "Register the package as a model version.",
         "approve": "Approve a model version for deployment.",
         "reject": "Reject a model version.",
+        "pin": "Pin a version in deploy/ENVIRONMENT.yaml, for a commit.",
     },
     "Endpoint": {
         "rollout": "Roll a version out by evidence; a bad one goes back by itself.",

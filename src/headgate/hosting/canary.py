@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from headgate.core.endpoints import EndpointState, VariantTerms
 from headgate.core.versions import ModelVersion
 from headgate.errors import Refused
-from headgate.hosting.deployment import TAG_LAST_GOOD, TAG_ROLLOUT, VARIANT, Place, named, of
+from headgate.hosting.deployment import TAG_LAST_GOOD, TAG_ROLLOUT, VARIANT, Place, alone, named, of
 from headgate.hosting.endpoints import Endpoints
 
 CANARY = "canary"
@@ -66,8 +66,7 @@ def create_final(endpoints: Endpoints, version: ModelVersion, place: Place) -> N
     """Model and config of the new version alone."""
     final = of(version, place)
     endpoints.create_model(final.model, version, final.container_environment)
-    alone = VariantTerms(VARIANT, final.model, place.instance_type, place.instances, 1)
-    endpoints.create_config(final.config, [alone])
+    endpoints.create_config(final.config, [alone(final.model, place)])
 
 
 def shift(endpoints: Endpoints, endpoint: str, percent: float) -> None:

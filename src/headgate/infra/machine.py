@@ -51,16 +51,15 @@ FAILED = {
 def definition(
     *,
     tick: str,
-    machine: str,
     approval_seconds: int = APPROVAL_SECONDS,
     retry_seconds: int = RETRY_SECONDS,
     retries: int = RETRIES,
 ) -> State:
-    """The machine. `tick` is the ARN of the tick function, `machine` the machine's own.
+    """The machine. `tick` is the ARN of the tick function.
 
     Its input is `{"rollout": id, "number": n}`. After `approval_seconds` without an answer the rollout goes back.
     """
-    maker = _Maker(tick, machine, approval_seconds, retry_seconds, retries)
+    maker = _Maker(tick, approval_seconds, retry_seconds, retries)
     states = maker.beginning()
     following = [*list(PHASES)[1:], ""]
     for phase, next_phase in zip(PHASES, following, strict=True):
@@ -76,9 +75,8 @@ def definition(
 class _Maker:
     """Makes the states."""
 
-    def __init__(self, tick: str, machine: str, approval_seconds: int, retry_seconds: int, retries: int) -> None:
+    def __init__(self, tick: str, approval_seconds: int, retry_seconds: int, retries: int) -> None:
         self._tick = tick
-        self._machine = machine
         self._approval_seconds = approval_seconds
         self._retry = {"IntervalSeconds": retry_seconds, "MaxAttempts": retries, "BackoffRate": 1.5}
         self._states = f"arn:{tick.split(':')[1]}:states:::"
@@ -141,20 +139,12 @@ class _Maker:
                 "give up", _question("rollback"), failure="Stopped by an error", more={"error.$": "$.error"},
                 comment="A task failed for too long: ask for the way back.",
             ),
-            "Hand over": {
-                "Type": "Task",
-                "Resource": f"{self._states}states:startExecution",
-                "Parameters": {
-                    "StateMachineArn": self._machine,
-                    "Name.$": "States.Format('{}-{}', $.rollout, $.tick.entries)",
-                    "Input": {"rollout.$": "$.rollout", "number.$": "$.number"},
-                },
-                "ResultSelector": {"execution.$": "$.ExecutionArn"},
-                "ResultPath": "$.next",
-                "Retry": [self._retrying("States.TaskFailed")],
-                "Catch": self._catch("Stopped by an error"),
-                "Next": "Handed over",
-            },
+            "Hand over": self._call(
+                "hand over",
+                "Handed over",
+                failure="Stopped by an error",
+                comment="Start the next execution: this one has nearly as many events as AWS keeps.",
+            ),
             "Handed over": {"Type": "Succeed"},
             **{state: {"Type": "Succeed"} for state in SUCCEEDED.values()},
             **{

@@ -46,7 +46,9 @@ class HostedWorld:
         self._endpoints = Endpoints(connection)
         self._registry = Registry(connection)
         self._evidence = evidence or evidence_of(connection)
-        self._place = Place(terms.project, terms.environment, terms.instance_type, terms.instances, terms.variables)
+        self._place = Place(
+            terms.project, terms.environment, terms.instance_type, terms.instances, terms.variables, terms.serverless
+        )
         self._pair = canary.Pair(terms.canary_config, terms.final_config)
         self._arn = ""
         self._tags: tuple[float, Mapping[str, str]] | None = None
@@ -108,7 +110,7 @@ class HostedWorld:
         canary.create_final(self._endpoints, self.version(), self._place)
         if self._arn:
             self._claim()
-            self._endpoints.update(self._terms.endpoint, self._pair.final, retain_counts=True)
+            self._endpoints.update(self._terms.endpoint, self._pair.final, retain_counts=self._place.serverless is None)
         else:
             self._endpoints.create(self._terms.endpoint, self._pair.final, self._ours(self._terms.version))
 

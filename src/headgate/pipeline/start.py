@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Mapping
 
 from headgate.core import names
-from headgate.core.endpoints import EndpointState
+from headgate.core.endpoints import EndpointState, Serverless
 from headgate.core.versions import ModelVersion
 from headgate.errors import NotFound, Refused, UsageError
 from headgate.hosting import canary
@@ -26,7 +26,9 @@ def place_of(project: Project, environment: str) -> Place:
     """Where the project goes in an environment, and how large."""
     wanted = project.spec.environments[environment]
     capture = _capture(project, environment, wanted) if wanted.capture else {}
-    return Place(project.name, environment, wanted.instances.type, wanted.instances.count, capture)
+    size = wanted.hosting.serverless if wanted.target == "aws" else None
+    serverless = Serverless(size.memory, size.concurrency) if size else None
+    return Place(project.name, environment, wanted.instances.type, wanted.instances.count, capture, serverless)
 
 
 def _capture(project: Project, environment: str, wanted: Environment) -> Mapping[str, str]:
@@ -61,8 +63,8 @@ def rollout_terms(
     number = rollouts.next_number()
     current, tags = _usable(endpoints, place)
     strategy, approve = strategy_of(project.spec.environments[environment])
-    if at_once or current is None:
-        strategy = AllAtOnce()  # where nothing runs there is nothing to compare with
+    if at_once or current is None or place.serverless is not None:
+        strategy = AllAtOnce()  # where nothing runs, or only one variant may, there is nothing to compare with
     steps = compile_plan(strategy, approve=approve)
     _require_approval(version, steps)
     if current is not None and current.config_name == of(version, place).config:
@@ -70,6 +72,8 @@ def rollout_terms(
             f"{place.endpoint} runs version {version.number} already.", hint="`headgate train` makes a new candidate."
         )
     before = current.config_name if current else ""
+    if before and place.serverless is not None:
+        _require_serverless(endpoints, before)
     if before and isinstance(strategy, Canary):
         canary.stable_terms(endpoints, before)
     rollout = f"{place.endpoint}-{number}-{secrets.token_hex(4)}"
@@ -144,6 +148,14 @@ def _usable(endpoints: Endpoints, place: Place) -> tuple[EndpointState | None, M
     return current, tags
 
 
+def _require_serverless(endpoints: Endpoints, config: str) -> None:
+    if any(variant.serverless is None for variant in endpoints.config(config)):
+        raise Refused(
+            f"{config} runs on instances, and AWS moves no endpoint from there to serverless.",
+            hint="Keep `hosting: {realtime: {}}`, or use another environment.",
+        )
+
+
 def _require_approval(version: ModelVersion, steps: tuple[Step, ...]) -> None:
     asks = any(isinstance(step, Approve) for step in steps)
     if version.status == "Approved" or (asks and version.status == "PendingManualApproval"):
@@ -191,4 +203,5 @@ def _terms(
         steps=steps,
         reason=reason,
         variables=place.variables,
+        serverless=place.serverless,
     )

@@ -41,10 +41,10 @@ Event = Mapping[str, Any]
 
 FIRST_ENTRY_SECONDS = 60.0
 """The machine is started before the log: for so long the first entry may still come."""
-SHORT_PAUSE = 2.0
-"""Pauses up to this long are waited out here; the machine is asked to wait out longer ones."""
+POLL_SECONDS = 5
+"""How often a change that is under way is looked at: the machine waits it out, for Lambda is paid by the second."""
 BUSY_SECONDS = 15.0
-"""How long one call goes on ticking."""
+"""How long one call goes on with ticks that follow at once."""
 LOOK_AGAIN_SECONDS = 3600
 """A person may have answered where the machine was not told: it looks again so often."""
 MOST_TICKS = 1_500
@@ -76,7 +76,8 @@ class Delivery:
     evidence: Evidence | None = None
     """By the minute, as AWS has it, unless told otherwise."""
     clock: Callable[[], float] = time.time
-    busy_seconds: float = BUSY_SECONDS
+    poll_seconds: int = POLL_SECONDS
+    most_ticks: int = MOST_TICKS
     watch_seconds: float = WATCH_SECONDS
     _ticks: dict[str, Tick] = field(default_factory=dict)
 
@@ -103,6 +104,8 @@ class Delivery:
                 return self._go_on(found, event)
             case "token":
                 self._keep_token(found, str(event["token"]))
+            case "hand over":
+                resume(self.machine, found.run(), anew=True)
             case "give up":
                 self._give_up(found, event.get("error", {}))
             case other:
@@ -131,7 +134,7 @@ class Delivery:
 
     def _go_on(self, rollout: Rollout, event: Event) -> dict[str, Any]:
         ticks = int(event.get("ticks", 0))
-        if ticks >= MOST_TICKS:
+        if ticks >= self.most_ticks:
             return {**self._answer(rollout.run(), event), "phase": "continue"}
         tick, began = self._tick_of(rollout), time.monotonic()
         before = phase(rollout.run())
@@ -142,17 +145,16 @@ class Delivery:
             now = phase(run)
             if pause is None or before not in (now, "prepare"):
                 break
-            if now in ("approval", "watch") or pause > SHORT_PAUSE or time.monotonic() - began > self.busy_seconds:
+            if now in ("approval", "watch") or pause > 0 or time.monotonic() - began > BUSY_SECONDS:
                 break
             before = now
-            time.sleep(pause)
         return self._answer(run, event, wait=self._pause(run, pause))
 
     def _pause(self, run: Run, pause: float | None) -> int:
         """Whole seconds for the machine to wait: evidence is looked at four times in the period in which it comes."""
         if phase(run) == "watch":
             return max(1, math.ceil(pause or 0), self._rhythm_period() // 4)
-        return max(1, math.ceil(pause or 0))
+        return max(self.poll_seconds, math.ceil(pause)) if pause else 1
 
     def _rhythm_period(self) -> int:
         from headgate.hosting.evidence_by_minute import evidence_of
@@ -295,7 +297,7 @@ class Delivery:
     def _see_through(self, rollout: Rollout, seconds_left: Callable[[], float]) -> Run:
         """Tick until it is over; where the time runs out, let the machine go on."""
         tick = self._tick_of(rollout)
-        while seconds_left() > self.busy_seconds:
+        while seconds_left() > BUSY_SECONDS:
             try:
                 pause = tick()
             except Unavailable as error:
@@ -303,7 +305,8 @@ class Delivery:
                 pause = 1.0
             if pause is None:
                 return rollout.run()
-            time.sleep(pause)
+            if pause > 0:
+                time.sleep(max(pause, self.poll_seconds))
         run = rollout.run()
         resume(self.machine, run)
         return run
@@ -329,11 +332,14 @@ def launch(machine: Machine, rollouts: Rollouts, terms: Terms, *, at: float, by:
     return rollouts.start(terms, at=at, by=by)
 
 
-def resume(machine: Machine, run: Run) -> None:
-    """See to it that an open rollout has a machine: the one it was started with, or a new one."""
-    document = execution_input(run.terms.id, run.terms.number)
-    if run.ended is None and not machine.start(run.terms.id, document):
-        machine.start(f"{run.terms.id}-{len(run.entries)}", document)
+def resume(machine: Machine, run: Run, *, anew: bool = False) -> None:
+    """See to it that an open rollout has an execution: the one it was started with, or a new one (`anew`: always)."""
+    if run.ended is not None:
+        return
+    document, first = execution_input(run.terms.id, run.terms.number), run.terms.id
+    later = f"{first}-{len(run.entries)}"
+    names_to_try = [first, later, f"{later}-{int(time.time())}"]
+    any(machine.start(name, document) for name in names_to_try[anew:])
 
 
 def execution_input(rollout: str, number: int) -> dict[str, Any]:
