@@ -26,16 +26,16 @@ class Assembly:
 
     def template(self, stack: str) -> Template:
         """The template of a stack."""
-        (path,) = (made.template for made in self.built if made.id == stack)
+        (path,) = (made.template for made in self.built if made.outline.id == stack)
         found: Template = json.loads(path.read_bytes())
         return found
 
     def resources(self, kind: str = "") -> dict[str, dict[str, Any]]:
         """The resources of all stacks, or those of one type, as `stack/Name`."""
         return {
-            f"{made.id}/{name}": resource
+            f"{made.outline.id}/{name}": resource
             for made in self.built
-            for name, resource in self.template(made.id)["Resources"].items()
+            for name, resource in self.template(made.outline.id)["Resources"].items()
             if kind in ("", resource["Type"])
         }
 

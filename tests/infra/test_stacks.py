@@ -11,6 +11,7 @@ import pytest
 from headgate.errors import Refused, UsageError
 from headgate.infra.app import LARGEST, assemble
 from headgate.infra.machine import definition
+from headgate.infra.outline import outline
 from headgate.infra.site import Site
 from tests.infra.conftest import Assembly, Synth, folder_of
 from tests.infra.projects import IRIS, PROJECTS, STUDENT, site_of, spec_of
@@ -26,7 +27,7 @@ TAGGED = ("AWS::S3::Bucket", "AWS::KMS::Key", "AWS::ECR::Repository", "AWS::IAM:
 
 
 def stacks(assembly: Assembly) -> dict[str, tuple[str, ...]]:
-    return {made.id: made.after for made in assembly.built}
+    return {made.outline.id: made.outline.after for made in assembly.built}
 
 
 def test_each_project_has_the_stacks_it_needs_in_order(student: Assembly, news: Assembly, iris: Assembly) -> None:
@@ -35,7 +36,20 @@ def test_each_project_has_the_stacks_it_needs_in_order(student: Assembly, news: 
     assert stacks(student) == rolled
     assert stacks(iris) == {**rolled, "github": ("base",)}
     assert stacks(news) == {"base": (), "watch": ("base",), "function": ("base",), "front": ("base", "function")}
-    assert {made.name for made in student.built} == {f"student-score-production-{stack}" for stack in rolled}
+    assert {made.outline.name for made in student.built} == {f"student-score-production-{stack}" for stack in rolled}
+
+
+def test_the_outline_is_what_is_built(assemblies: dict[str, Assembly]) -> None:
+    for assembly in assemblies.values():
+        manifest = json.loads((folder_of(assembly) / "manifest.json").read_bytes())["artifacts"]
+        written = {name: found for name, found in manifest.items() if found["type"] == "aws:cloudformation:stack"}
+        assert {stack.id: stack.name for stack in outline(assembly.site)} == {
+            name: found["properties"]["stackName"] for name, found in written.items()
+        }
+        for stack in outline(assembly.site):
+            needed = {name for name in written[stack.id].get("dependencies", ()) if name in written}
+            assert needed == {*stack.after}
+            assert tuple(assembly.template(stack.id).get("Parameters", {})) == stack.parameters
 
 
 def test_releases_are_nobodys_but_the_runners(assemblies: dict[str, Assembly]) -> None:
@@ -206,7 +220,7 @@ def test_one_alarm_takes_a_version_back_and_people_hear_of_all(student: Assembly
 def test_the_machine_is_the_one_that_is_defined(iris: Assembly) -> None:
     machine = iris.properties("machine", "Machine")
     tick = "arn:aws:lambda:eu-central-1:123456789012:function:iris-production-tick"
-    assert json.loads(machine["DefinitionString"]) == definition(tick=tick, machine=iris.site.machine_arn)
+    assert json.loads(machine["DefinitionString"]) == definition(tick=tick)
     assert machine["LoggingConfiguration"]["IncludeExecutionData"] is False, "tokens are in it"
     rule = iris.properties("delivery", "VersionChanged")
     assert rule["EventPattern"]["detail"] == {"ModelPackageGroupName": ["iris-production"]}

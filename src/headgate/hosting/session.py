@@ -153,7 +153,7 @@ def _translate(error: "ClientError") -> HeadgateError:
         )
     if code in _DENIED:
         return Refused(f"The API denies it: {message}", hint="`headgate infra synth` shows what each role may do.")
-    if code.startswith("ResourceNotFound") or (status == 400 and any(text in lower for text in _MISSING)):
+    if code.startswith("ResourceNotFound") or (status in (400, 404) and any(text in lower for text in _MISSING)):
         return NotFound(message, hint="`headgate status` lists what there is.")
     if code in (
         "ResourceInUse",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from headgate.core.progress import Progress
 from headgate.errors import MissingExtra, Refused
 from headgate.infra import node
+from headgate.infra.outline import Outline, outline
 from headgate.infra.policies import roles
 from headgate.infra.site import Site
 
@@ -24,18 +25,6 @@ if TYPE_CHECKING:
 LARGEST = 51_200
 """Bytes that CloudFormation takes of a template which is not in a bucket."""
 
-NEEDS: dict[str, tuple[str, ...]] = {
-    "base": (),
-    "watch": ("base",),
-    "delivery": ("watch",),
-    "machine": ("delivery",),
-    "function": ("base",),
-    "front": ("base", "function"),
-    "github": ("base",),
-}
-"""The stacks in order, each after those that it needs. Not every environment has each."""
-
-
 CONTEXT = {
     "@aws-cdk/core:enablePartitionLiterals": True,
     "@aws-cdk/aws-apigateway:disableCloudWatchRole": True,
@@ -44,12 +33,10 @@ CONTEXT = {
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """One stack: its id in the app, its name in the account, its template, and the ids of stacks that come first."""
+    """One stack that was written."""
 
-    id: str
-    name: str
+    outline: Outline
     template: Path
-    after: tuple[str, ...]
 
 
 def synthesise(site: Site, folder: Path, environment: Mapping[str, str], progress: Progress) -> list[Built]:
@@ -63,14 +50,12 @@ def synthesise(site: Site, folder: Path, environment: Mapping[str, str], progres
     app = assemble(site, folder)
     assembly = app.synth()
     progress(f"writing {len(assembly.stacks)} templates", None)
-    built = []
-    for stack in sorted(assembly.stacks, key=lambda stack: [*NEEDS].index(stack.id)):
-        after = tuple(str(other.id) for other in stack.dependencies if str(other.id) in NEEDS)
-        built.append(Built(stack.id, stack.stack_name, Path(stack.template_full_path), after))
-    for stack_built in built:
-        if stack_built.template.stat().st_size > LARGEST:
+    templates = {stack.id: Path(stack.template_full_path) for stack in assembly.stacks}
+    built = [Built(stack, templates[stack.id]) for stack in outline(site)]
+    for made in built:
+        if made.template.stat().st_size > LARGEST:
             raise Refused(
-                f"The template of {stack_built.name} is larger than {LARGEST:,} bytes.",
+                f"The template of {made.outline.name} is larger than {LARGEST:,} bytes.",
                 hint="Shorten the lists of the environment (origins, tags, notify).",
             )
     return built
@@ -114,9 +99,10 @@ def assemble(site: Site, folder: Path) -> "cdk.App":
         "front": front.build(app, site, known),
         "github": github.build(app, site, known),
     }
-    for name, needed in NEEDS.items():
-        stack = made[name]
-        for other in (made[key] for key in needed):
-            if stack is not None and other is not None:
-                stack.add_stack_dependency(other)
+    for planned in outline(site):
+        for other in planned.after:
+            stack, needed = made[planned.id], made[other]
+            assert stack is not None
+            assert needed is not None
+            stack.add_stack_dependency(needed)
     return app

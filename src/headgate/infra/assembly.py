@@ -46,7 +46,6 @@ def require_free(folder: Path) -> None:
         raise Refused(f"{folder} holds something else.", hint="Name another folder with --output.")
 
 
-def summary(stack: Built) -> tuple[int, list[str]]:
-    """How many resources a template has, and the names of its parameters."""
-    template = json.loads(stack.template.read_bytes())
-    return len(template["Resources"]), sorted(template.get("Parameters", {}))
+def resources(stack: Built) -> int:
+    """How many resources a template has."""
+    return len(json.loads(stack.template.read_bytes())["Resources"])

@@ -114,13 +114,16 @@ def _tick(site: Site) -> Role:
 def _monitor(site: Site) -> Role:
     """It takes the steps itself, so that a way back needs nothing else; where its time is up, the machine goes on."""
     key = "monitor"
-    statements = [*_steps(site, key), start(site, key), *dead_letters(site, key)]
+    statements = [*_steps(site, key), *dead_letters(site, key)]
     return _function(site, key, "takes a bad version back on an alarm", statements)
 
 
 def _steps(site: Site, role: str) -> list[Statement]:
-    """Whatever a tick does: read and write the log, read the registry, move the endpoint, wake who waits."""
-    log = [*read_and_append(site, role), *versions(site, role), answer(site, role)]
+    """Whatever a tick does: read and write the log, read the registry, move the endpoint, and wake who waits.
+
+    It starts executions too: one has 25,000 events at most, and hands over to the next before.
+    """
+    log = [*read_and_append(site, role), *versions(site, role), answer(site, role), start(site, role)]
     return [*log, *_move_endpoint(site, role)]
 
 
@@ -140,8 +143,6 @@ def _machine(site: Site) -> Role:
     statements = (
         Statement(key, "CallTick", ("lambda:InvokeFunction",), (site.function_arn("tick"),)),
         Statement(key, "SeeVersion", described, (site.package_arns[1],), why="Versions are numbered."),
-        # An execution has 25,000 events at most, and hands over to the next before.
-        start(site, key),
         Statement(
             key,
             "DeliverLogs",

@@ -53,7 +53,7 @@ class Toolkit:
         return [str(self.node.program), str(self.program), verb, "--app", str(assembly), "--no-notices", *arguments]
 
 
-def install(toolkit: Toolkit, progress: Progress) -> None:
+def install(toolkit: Toolkit, progress: Progress, environment: Mapping[str, str]) -> None:
     """Fetch it unless it is there. Raises Unavailable where npm cannot."""
     if toolkit.program.is_file():
         return
@@ -62,7 +62,12 @@ def install(toolkit: Toolkit, progress: Progress) -> None:
     with filling(toolkit.folder) as folder:
         try:
             ran = subprocess.run(
-                toolkit.install_command(folder), capture_output=True, text=True, check=False, timeout=INSTALL_SECONDS
+                toolkit.install_command(folder),
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=INSTALL_SECONDS,
             )
         except subprocess.TimeoutExpired:
             raise _not_fetched(f"npm did not end in {INSTALL_SECONDS} seconds") from None

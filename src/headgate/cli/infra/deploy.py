@@ -5,15 +5,16 @@ import re
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from headgate.cli.command import Call, Command, dry_run_option, env_option
 from headgate.cli.infra.shared import (
+    before,
     carry_out,
     chosen,
-    commands_of,
+    folder_of,
     only_option,
     output_option,
     site_of,
@@ -24,7 +25,7 @@ from headgate.cli.output import Table
 from headgate.errors import Refused, UsageError
 
 if TYPE_CHECKING:
-    from headgate.infra.app import Built
+    from headgate.infra.outline import Outline
     from headgate.infra.toolkit import Toolkit
 
 PARAMETERS = {
@@ -70,28 +71,34 @@ def command(
     repository that the images are pushed to. An image is told by digest, at its first deployment and when it changes;
     otherwise what was told before holds.
     """
+    from headgate.infra.toolkit import shown
+
     site = site_of(call, environment)
-    kit = toolkit()
-    if not (yes or dry_run or sys.stdin.isatty()):
-        raise Refused("Nobody is there to be asked.", hint="Pass --yes, or look first with --dry-run.")
     given = {
         "--delivery-image": _digest("--delivery-image", delivery_image),
         "--model-image": _digest("--model-image", model_image),
         "--github-provider": github_provider,
     }
-    folder, built = synthesised(call, site, output)
-    stacks = chosen(built, only)
-    with tempfile.TemporaryDirectory(prefix="headgate-") as scratch:
-        outputs = Path(scratch) / "outputs.json"
-        typed = _typed(kit, folder, stacks, _parameters(stacks, given), yes=yes)
-        commands = commands_of(kit, typed)
-        document = {"environment": site.environment, "commands": commands, "dry_run": dry_run}
-        if dry_run:
-            call.out.show({**document, "stacks": [stack.name for stack in stacks]}, *commands)
-            return
-        _deploy(call, kit, [*typed, "--outputs-file", str(outputs)])
-        told = json.loads(outputs.read_bytes()) if outputs.is_file() else {}
-    _show(call, document, stacks, told)
+    stacks = chosen(site, only)
+    parameters = _parameters(stacks, given)
+    if not (yes or dry_run or sys.stdin.isatty()):
+        raise Refused("Nobody is there to be asked.", hint="Pass --yes, or look first with --dry-run.")
+    kit, folder = toolkit(), folder_of(call, site, output)
+    typed = _typed(kit, folder, stacks, parameters, yes=yes)
+    commands = [*before(call, kit, site, folder), shown(typed)]
+    names = [stack.name for stack in stacks]
+    document = {"environment": site.environment, "stacks": names, "commands": commands, "dry_run": dry_run}
+    if dry_run:
+        call.out.show(document, *commands)
+        return
+    synthesised(call, site, folder)
+    outputs = _deploy(call, kit, typed)
+    rows = [(stack, name, value) for stack, values in sorted(outputs.items()) for name, value in sorted(values.items())]
+    call.out.show(
+        {**document, "outputs": outputs},
+        *([Table(("stack", "output", "value"), rows)] if rows else []),
+        f"deployed: {', '.join(names)}",
+    )
 
 
 def _digest(option: str, value: str | None) -> str | None:
@@ -103,38 +110,31 @@ def _digest(option: str, value: str | None) -> str | None:
     return value
 
 
-def _parameters(stacks: "list[Built]", given: dict[str, str | None]) -> list[str]:
+def _parameters(stacks: "list[Outline]", given: dict[str, str | None]) -> list[str]:
     """The parameters that are told, for the stacks that take them. Raises UsageError for one that none takes."""
-    from headgate.infra.assembly import summary
-
     found = []
     for option, value in given.items():
-        name = PARAMETERS[option]
-        takers = [stack.name for stack in stacks if name in summary(stack)[1]]
+        takers = [stack.name for stack in stacks if PARAMETERS[option] in stack.parameters]
         if value is not None and not takers:
             listed = ", ".join(stack.id for stack in stacks)
             raise UsageError(f"None of the stacks takes {option}.", hint=f"The stacks are {listed}.")
         if value is not None:
-            found += [f"{taker}:{name}={value}" for taker in takers]
+            found += [f"{taker}:{PARAMETERS[option]}={value}" for taker in takers]
     return found
 
 
-def _typed(kit: "Toolkit", folder: Path, stacks: "list[Built]", parameters: list[str], *, yes: bool) -> list[str]:
+def _typed(kit: "Toolkit", folder: Path, stacks: "list[Outline]", parameters: list[str], *, yes: bool) -> list[str]:
     told = [part for parameter in parameters for part in ("--parameters", parameter)]
     approval = ["--require-approval", "never" if yes else "broadening"]
     return kit.command("deploy", folder, *(stack.id for stack in stacks), "--exclusively", *approval, *told)
 
 
-def _deploy(call: Call, kit: "Toolkit", typed: list[str]) -> None:
+def _deploy(call: Call, kit: "Toolkit", typed: list[str]) -> dict[str, dict[str, str]]:
+    """Run it. Returns what the stacks put out, by stack and name."""
     from headgate.infra.toolkit import require
 
-    require(carry_out(call, kit, typed), "deploy")
-
-
-def _show(call: Call, document: dict[str, Any], stacks: "list[Built]", outputs: dict[str, dict[str, str]]) -> None:
-    rows = [(stack, name, value) for stack, values in sorted(outputs.items()) for name, value in sorted(values.items())]
-    call.out.show(
-        {**document, "stacks": [stack.name for stack in stacks], "outputs": outputs},
-        *([Table(("stack", "output", "value"), rows)] if rows else []),
-        f"deployed: {', '.join(stack.name for stack in stacks)}",
-    )
+    with tempfile.TemporaryDirectory(prefix="headgate-") as scratch:
+        outputs = Path(scratch) / "outputs.json"
+        require(carry_out(call, kit, [*typed, "--outputs-file", str(outputs)]), "deploy")
+        found: dict[str, dict[str, str]] = json.loads(outputs.read_bytes()) if outputs.is_file() else {}
+        return found

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from headgate.cli.command import Call, Command, dry_run_option, env_option
-from headgate.cli.infra.shared import carry_out, installation, output_option, site_of, synthesised, toolkit
+from headgate.cli.infra.shared import before, carry_out, folder_of, output_option, site_of, synthesised, toolkit
 from headgate.core.progress import Progress
 from headgate.errors import Refused
 
@@ -35,29 +35,30 @@ def command(
     them, unless --delete-data is given. You are asked for the project's name first. Needs credentials of the account,
     but for --dry-run, which prints what would be done.
     """
+    from headgate.infra.outline import outline
     from headgate.infra.removal import kept, steps
     from headgate.infra.toolkit import shown
 
     site = site_of(call, environment)
-    kit = toolkit()
-    folder, built = synthesised(call, site, output)
-    planned = steps(site, [stack.id for stack in built], delete_data=delete_data)
+    kit, folder = toolkit(), folder_of(call, site, output)
+    planned = steps(site, [stack.id for stack in outline(site)], delete_data=delete_data)
     typed = {step: _typed(kit, folder, step) for step in planned if step.kind == "stacks"}
-    stays = kept(site, delete_data=delete_data)
+    first, stays = before(call, kit, site, folder), kept(site, delete_data=delete_data)
     document = {
         "environment": site.environment,
         "account": site.account,
-        "install": installation(kit),
+        "before": first,
         "steps": [{"step": step.said, "command": shown(typed[step]) if step in typed else None} for step in planned],
         "stays": stays,
         "dry_run": dry_run,
     }
     if dry_run:
         lines = [line for step in planned for line in _lines(step, typed.get(step))]
-        call.out.show(document, *installation(kit), *lines, *(f"note: {said}" for said in stays))
+        call.out.show(document, *first, *lines, *(f"note: {said}" for said in stays))
         return
     _ask(call, site, planned, yes=yes)
     account = _account(site)
+    synthesised(call, site, folder)
     for step in planned:
         if step in typed:
             _delete_stacks(call, kit, typed[step])

@@ -5,8 +5,17 @@ from pathlib import Path
 import click
 
 from headgate.cli.command import Call, Command, dry_run_option, env_option
-from headgate.cli.infra.shared import carry_out, chosen, commands_of, only_option, output_option, site_of, synthesised
-from headgate.cli.infra.shared import toolkit as find_toolkit
+from headgate.cli.infra.shared import (
+    before,
+    carry_out,
+    chosen,
+    folder_of,
+    only_option,
+    output_option,
+    site_of,
+    synthesised,
+    toolkit,
+)
 
 
 @click.command(cls=Command, example="headgate infra diff --env production\nheadgate infra diff --only front --dry-run")
@@ -19,18 +28,18 @@ def command(call: Call, *, environment: str | None, only: tuple[str, ...], outpu
 
     Needs credentials of the account, but for --dry-run, which prints the commands.
     """
-    from headgate.infra.toolkit import require
+    from headgate.infra.toolkit import require, shown
 
     site = site_of(call, environment)
-    kit = find_toolkit()
-    folder, built = synthesised(call, site, output)
-    stacks = [stack.id for stack in chosen(built, only)]
+    stacks = [stack.id for stack in chosen(site, only)]
+    kit, folder = toolkit(), folder_of(call, site, output)
     # Templates are compared, without a change set: that would need the images' digests, and rights to make one.
     typed = kit.command("diff", folder, *stacks, "--exclusively", "--method", "template")
-    commands = commands_of(kit, typed)
+    commands = [*before(call, kit, site, folder), shown(typed)]
     document = {"environment": site.environment, "stacks": stacks, "commands": commands, "dry_run": dry_run}
     if dry_run:
         call.out.show(document, *commands)
         return
+    synthesised(call, site, folder)
     require(carry_out(call, kit, typed), "diff")
     call.out.show(document)

@@ -12,6 +12,7 @@ from headgate.errors import UsageError
 
 if TYPE_CHECKING:
     from headgate.infra.app import Built
+    from headgate.infra.outline import Outline
     from headgate.infra.site import Site
     from headgate.infra.toolkit import Toolkit
 
@@ -47,24 +48,35 @@ def site_of(call: Call, name: str | None) -> "Site":
     return Site.of(spec, name)
 
 
-def synthesised(call: Call, site: "Site", output: Path | None) -> tuple[Path, "list[Built]"]:
-    """Write the templates. Returns their folder, and the stacks in order."""
-    from headgate.infra import assembly
+def folder_of(call: Call, site: "Site", output: Path | None) -> Path:
+    """Where the templates go. Raises Refused where something else is there."""
+    from headgate.infra.assembly import require_free
 
     folder = output or call.project.root / FOLDER / site.environment
+    require_free(folder)
+    return folder
+
+
+def synthesised(call: Call, site: "Site", folder: Path) -> "list[Built]":
+    """Write the templates. Returns the stacks, in order."""
+    from headgate.infra import assembly
+
     with needs("Infrastructure", "aws"), call.out.progress("infra") as progress:
-        return folder, assembly.write(site, folder, os.environ, progress)
+        return assembly.write(site, folder, os.environ, progress)
 
 
-def chosen(built: "list[Built]", only: tuple[str, ...]) -> "list[Built]":
+def chosen(site: "Site", only: tuple[str, ...]) -> "list[Outline]":
     """The stacks that are meant. Raises UsageError for one that the environment has not."""
-    known = [stack.id for stack in built]
+    from headgate.infra.outline import outline
+
+    stacks = outline(site)
+    known = [stack.id for stack in stacks]
     unknown = [name for name in only if name not in known]
     if unknown:
         raise UsageError(
             f"The environment has no stack {', '.join(map(repr, unknown))}.", hint=f"It has {', '.join(known)}."
         )
-    return [stack for stack in built if not only or stack.id in only]
+    return [stack for stack in stacks if not only or stack.id in only]
 
 
 def toolkit() -> "Toolkit":
@@ -75,18 +87,14 @@ def toolkit() -> "Toolkit":
     return Toolkit.of(find(os.environ), os.environ)
 
 
-def installation(kit: "Toolkit") -> list[str]:
-    """What would be typed to install the CDK's command line; nothing where it is installed."""
+def before(call: Call, kit: "Toolkit", site: "Site", folder: Path) -> list[str]:
+    """What would be typed before any call of the CDK's: its installation, where it is missing, and the templates."""
     from headgate.infra.toolkit import shown
 
-    return [] if kit.program.is_file() else [shown(kit.install_command())]
-
-
-def commands_of(kit: "Toolkit", command: list[str]) -> list[str]:
-    """What would be typed for it: the installation, where it is missing, and the call."""
-    from headgate.infra.toolkit import shown
-
-    return [*installation(kit), shown(command)]
+    install = [] if kit.program.is_file() else [shown(kit.install_command())]
+    where = ["-C", str(call.folder)] if call.folder else []
+    synth = ["headgate", "infra", "synth", *where, "--env", site.environment, "--output", str(folder)]
+    return [*install, shown(synth)]
 
 
 def carry_out(call: Call, kit: "Toolkit", command: list[str]) -> int:
@@ -94,5 +102,5 @@ def carry_out(call: Call, kit: "Toolkit", command: list[str]) -> int:
     from headgate.infra.toolkit import install, run
 
     with call.out.progress("infra") as progress:
-        install(kit, progress)
+        install(kit, progress, os.environ)
     return run(command, os.environ, quiet=call.out.as_json)

@@ -1,11 +1,12 @@
 """`headgate infra synth`."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from headgate.cli.command import Call, Command, env_option
-from headgate.cli.infra.shared import output_option, site_of, synthesised
+from headgate.cli.infra.shared import folder_of, output_option, site_of, synthesised
 from headgate.cli.output import Table
 
 
@@ -17,11 +18,11 @@ def command(call: Call, *, environment: str | None, output: Path | None) -> None
 
     One template for each stack, the same bytes for the same headgate.yaml. The folder is an assembly of the CDK's.
     """
-    from headgate.infra.assembly import summary
+    from headgate.infra.assembly import resources
 
     site = site_of(call, environment)
-    folder, built = synthesised(call, site, output)
-    told = [(stack, *summary(stack)) for stack in built]
+    folder = folder_of(call, site, output)
+    told = [(stack.outline, resources(stack), stack.template) for stack in synthesised(call, site, folder)]
     call.out.show(
         {
             "environment": site.environment,
@@ -29,23 +30,21 @@ def command(call: Call, *, environment: str | None, output: Path | None) -> None
             "region": site.region,
             "folder": str(folder),
             "stacks": [
-                {
-                    "id": stack.id,
-                    "name": stack.name,
-                    "template": str(stack.template),
-                    "after": list(stack.after),
-                    "resources": resources,
-                    "parameters": parameters,
-                }
-                for stack, resources, parameters in told
+                {**asdict(outline), "template": str(template), "resources": count} for outline, count, template in told
             ],
         },
         Table(
             ("stack", "resources", "needs", "parameters", "template"),
             [
-                (stack.name, str(count), ", ".join(stack.after) or "-", ", ".join(names) or "-", stack.template.name)
-                for stack, count, names in told
+                (
+                    outline.name,
+                    str(count),
+                    ", ".join(outline.after) or "-",
+                    ", ".join(outline.parameters) or "-",
+                    template.name,
+                )
+                for outline, count, template in told
             ],
         ),
-        f"{len(built)} templates for account {site.account} in {site.region}: {folder}",
+        f"{len(told)} templates for account {site.account} in {site.region}: {folder}",
     )

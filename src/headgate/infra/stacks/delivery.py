@@ -16,6 +16,7 @@ from aws_cdk import aws_sqs as sqs
 
 from headgate.core import names
 from headgate.infra import resource_policies
+from headgate.infra.outline import DELIVERY_IMAGE
 from headgate.infra.site import Site
 from headgate.infra.stacks.parts import (
     acknowledge,
@@ -35,7 +36,7 @@ def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack | None:
     if not site.rolls_out:
         return None
     stack = open_stack(app, site, "delivery", "functions of rollouts, queue of dead letters")
-    image = image_parameter(stack, "DeliveryImage", "holds the functions of delivery (`headgate image --for delivery`)")
+    image = image_parameter(stack, DELIVERY_IMAGE, "holds the functions of delivery (`headgate image --for delivery`)")
     variables = {"HEADGATE_PROJECT": site.project, "HEADGATE_ENVIRONMENT": site.environment}
     functions = {
         key: make_function(

@@ -15,6 +15,7 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 
 from headgate.core.digest import digest_json
+from headgate.infra.outline import DELIVERY_IMAGE
 from headgate.infra.site import ALIAS, STAGE, Site
 from headgate.infra.stacks import cors
 from headgate.infra.stacks.parts import acknowledge, image_parameter, log_group, make_function, open_stack, permit
@@ -73,7 +74,7 @@ def _behind(stack: cdk.Stack, site: Site, roles: dict[str, Role], api: apigatewa
     if site.kind == "lambda":
         function = f"{site.function_arn('model')}:{ALIAS}"
     else:
-        image = image_parameter(stack, "DeliveryImage", "holds the front door's function")
+        image = image_parameter(stack, DELIVERY_IMAGE, "holds the front door's function")
         made = make_function(
             stack,
             site,

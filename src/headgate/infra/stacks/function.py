@@ -12,6 +12,7 @@ A change of memory or time-out reaches the function, and callers with the next r
 import aws_cdk as cdk
 from aws_cdk import aws_lambda as aws_lambda
 
+from headgate.infra.outline import MODEL_IMAGE
 from headgate.infra.site import ALIAS, Site
 from headgate.infra.stacks.parts import image_parameter, make_function, open_stack
 from headgate.infra.statement import Role
@@ -23,7 +24,7 @@ def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack | None:
     if hosting is None:
         return None
     stack = open_stack(app, site, "function", "the function that holds the model")
-    image = image_parameter(stack, "ModelImage", "holds the first model (`headgate image --for lambda`)")
+    image = image_parameter(stack, MODEL_IMAGE, "holds the first model (`headgate image --for lambda`)")
     variables = {"HEADGATE_LAMBDA_PATH": site.path}
     front = site.settings.front
     if front and front.origins:

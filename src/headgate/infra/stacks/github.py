@@ -7,12 +7,11 @@ An account has one provider for GitHub. Who is first makes it (`--github-provide
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 
+from headgate.infra.outline import GITHUB_PROVIDER
 from headgate.infra.site import Site
 from headgate.infra.stacks.parts import make_role, open_stack
 from headgate.infra.statement import Role
 from headgate.infra.workflow_policies import AUDIENCE, ISSUER
-
-PARAMETER = "GitHubProvider"
 
 
 def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack | None:
@@ -22,7 +21,7 @@ def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack | None:
     stack = open_stack(app, site, "github", "roles of workflows")
     choice = cdk.CfnParameter(
         stack,
-        PARAMETER,
+        GITHUB_PROVIDER,
         type="String",
         allowed_values=["create", "existing"],
         default="existing",

@@ -24,7 +24,7 @@ def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack | None:
             log_group_arn=log.attr_arn
         )
     )
-    states = definition(tick=site.function_arn("tick"), machine=site.machine_arn)
+    states = definition(tick=site.function_arn("tick"))
     stepfunctions.CfnStateMachine(
         stack,
         "Machine",
