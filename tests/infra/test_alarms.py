@@ -12,7 +12,7 @@ from tests.infra.projects import site_of
     ("name", "abouts"),
     [
         ("student", ["errors", "latency", "gateway", "throttles", "quiet", "letters"]),
-        ("news", ["errors", "latency", "throttles", "gateway"]),
+        ("news", ["errors", "latency", "throttles", "gateway", "letters"]),
         ("iris", ["errors", "latency", "gateway", "throttles", "quiet", "letters"]),
     ],
 )

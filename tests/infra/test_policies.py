@@ -149,6 +149,31 @@ SERVICES: list[tuple[str, str, str, Context, str]] = [
 ]  # fmt: skip
 
 ON_LAMBDA: list[tuple[str, str, str, Context, str]] = [
+    *[
+        (role, action, thing, {}, verdict)
+        for role in ("tick", "monitor")
+        for action, thing, verdict in (
+            ("lambda:UpdateFunctionCode", NEWS, "allow"),
+            ("lambda:PublishVersion", NEWS, "allow"),
+            ("lambda:TagResource", NEWS, "allow"),
+            ("lambda:UntagResource", NEWS, "allow"),
+            ("lambda:ListTags", NEWS, "allow"),
+            ("lambda:GetFunction", NEWS, "allow"),
+            ("lambda:GetFunction", f"{NEWS}:12", "allow"),
+            ("lambda:ListVersionsByFunction", NEWS, "allow"),
+            ("lambda:GetAlias", f"{NEWS}:live", "allow"),
+            ("lambda:UpdateAlias", f"{NEWS}:live", "allow"),
+            ("lambda:InvokeFunction", f"{NEWS}:live", "allow"),
+            ("lambda:InvokeFunction", f"{NEWS}:12", "allow"),
+            ("lambda:UpdateAlias", f"{NEWS}:other", "deny"),
+            ("lambda:UpdateFunctionConfiguration", NEWS, "deny"),
+            ("lambda:UpdateFunctionCode", f"{FUNCTION}:news-category-cloud-tick", "deny"),
+            ("lambda:InvokeFunction", f"{FUNCTION}:payroll", "deny"),
+            ("cloudwatch:GetMetricData", "*", "allow"),
+        )
+    ],
+    ("approval", "lambda:UpdateAlias", f"{NEWS}:live", {}, "deny"),
+    ("github-deliver", "lambda:ListTags", NEWS, {}, "allow"),
     ("github-deliver", "lambda:UpdateFunctionCode", NEWS, {}, "allow"),
     ("github-deliver", "lambda:UpdateAlias", f"{NEWS}:live", {}, "allow"),
     ("github-deliver", "lambda:InvokeFunction", f"{NEWS}:live", {}, "allow"),

@@ -35,7 +35,7 @@ def test_each_project_has_the_stacks_it_needs_in_order(student: Assembly, news: 
     assert list(stacks(student)) == list(rolled)
     assert stacks(student) == rolled
     assert stacks(iris) == {**rolled, "github": ("base",)}
-    assert stacks(news) == {"base": (), "watch": ("base",), "function": ("base",), "front": ("base", "function")}
+    assert stacks(news) == {**rolled, "function": ("base",), "front": ("base", "function")}
     assert {made.outline.name for made in student.built} == {f"student-score-production-{stack}" for stack in rolled}
 
 

@@ -7,8 +7,7 @@
     quiet        no request at all for as long as `quiet` says                          tells people
     letters      an event that could not be delivered                                   tells people
 
-The first three speak through one alarm that is made of them, `rollback`. Where the model is a Lambda function there is
-nothing yet that takes it back: then that one tells people too.
+The first three speak through one alarm that is made of them, `rollback`.
 
 Their dimensions outlive an update: the endpoint, the variant `stable`, the function's alias; a config's name is in none
 of them. SageMaker gives ModelLatency in microseconds, Lambda its duration in milliseconds. SageMaker publishes no count
@@ -62,7 +61,7 @@ def alarms(site: Site) -> list[Alarm]:
     found = _function(site) if site.kind == "lambda" else _endpoint(site)
     if site.settings.front:
         found += _front(site)
-    return [*found, *_quiet(site), *([_letters(site)] if site.rolls_out else [])]
+    return [*found, *_quiet(site), _letters(site)]
 
 
 def requests(site: Site) -> Count:

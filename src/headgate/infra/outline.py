@@ -24,11 +24,10 @@ def outline(site: Site) -> list[Outline]:
         return Outline(purpose, site.stack(purpose), after, parameters)
 
     found = [stack("base", ()), stack("watch", ("base",))]
-    if site.rolls_out:
-        found += [stack("delivery", ("watch",), (DELIVERY_IMAGE,)), stack("machine", ("delivery",))]
-    else:
+    found += [stack("delivery", ("watch",), (DELIVERY_IMAGE,)), stack("machine", ("delivery",))]
+    if not site.has_endpoint:
         found.append(stack("function", ("base",), (MODEL_IMAGE,)))
-    if site.settings.front and site.rolls_out:
+    if site.settings.front and site.has_endpoint:
         found.append(stack("front", ("base",), (DELIVERY_IMAGE,)))
     elif site.settings.front:
         found.append(stack("front", ("base", "function")))

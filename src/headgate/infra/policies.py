@@ -1,6 +1,6 @@
 """Every role that an environment has, as values: the least that each needs.
 
-    execution    models run as it                       SageMaker, where there is an endpoint, as for the next four
+    execution    models run as it                       SageMaker, where there is an endpoint
     tick         takes the steps of a rollout           Lambda
     approval     records who approved what              Lambda
     monitor      takes a bad version back on an alarm   Lambda
@@ -26,7 +26,7 @@ from headgate.infra.access import (
     use_key,
     versions,
 )
-from headgate.infra.site import Site
+from headgate.infra.site import ALIAS, Site
 from headgate.infra.statement import Role, Statement, Trust
 from headgate.infra.workflow_policies import workflow_roles
 
@@ -43,9 +43,8 @@ CHANGES = (
 
 def roles(site: Site) -> dict[str, Role]:
     """All roles of an environment, by key."""
-    found = []
-    if site.rolls_out:
-        found += [_execution(site), _tick(site), _approval(site), _monitor(site), _machine(site)]
+    found = [_execution(site)] if site.has_endpoint else []
+    found += [_tick(site), _approval(site), _monitor(site), _machine(site)]
     if site.kind == "lambda":
         found.append(_function(site, "model", "answers requests with the model in its image", []))
     elif site.settings.front:
@@ -119,12 +118,12 @@ def _monitor(site: Site) -> Role:
 
 
 def _steps(site: Site, role: str) -> list[Statement]:
-    """Whatever a tick does: read and write the log, read the registry, move the endpoint, and wake who waits.
+    """Whatever a tick does: read and write the log, read the registry, move the endpoint or alias, and wake who waits.
 
     It starts executions too: one has 25,000 events at most, and hands over to the next before.
     """
     log = [*read_and_append(site, role), *versions(site, role), answer(site, role), start(site, role)]
-    return [*log, *_move_endpoint(site, role)]
+    return [*log, *(_move_endpoint(site, role) if site.has_endpoint else _release(site, role))]
 
 
 def _approval(site: Site) -> Role:
@@ -170,6 +169,24 @@ def _machine(site: Site) -> Role:
     account = {"StringEquals": {"aws:SourceAccount": site.account}}
     name = names.machine(site.project, site.environment)
     return Role(key, name, "rolls out, state by state", Trust("states.amazonaws.com", conditions=account), statements)
+
+
+def _release(site: Site, role: str) -> list[Statement]:
+    """Put an image into the model's function, publish it, move the alias, ask versions, and mark whose it is.
+
+    Lambda pulls the image itself; whoever puts it into the function needs no right to read it.
+    """
+    function = site.function_arn("model")
+    made = ("lambda:UpdateFunctionCode", "lambda:PublishVersion", "lambda:ListTags", "lambda:TagResource",
+            "lambda:UntagResource")  # fmt: skip
+    looks, versioned = ("lambda:GetFunction", "lambda:ListVersionsByFunction"), (function, f"{function}:*")
+    return [
+        Statement(role, "MakeReleases", made, (function,)),
+        Statement(role, "LookAtVersions", looks, versioned, why="Versions are numbered."),
+        Statement(role, "MoveAlias", ("lambda:GetAlias", "lambda:UpdateAlias"), (function, f"{function}:{ALIAS}")),
+        Statement(role, "Probe", ("lambda:InvokeFunction",), (f"{function}:*",), why="Versions are numbered."),
+        evidence(role),
+    ]
 
 
 def _move_endpoint(site: Site, role: str) -> list[Statement]:

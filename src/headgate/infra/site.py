@@ -14,7 +14,7 @@ from headgate.spec.hosting import Kind
 from headgate.spec.model import Environment, GitHub, Spec
 
 ALIAS = "live"
-"""The alias of a model function that callers reach."""
+"""The alias of a model function that callers reach; rollouts move it (`hosting.functions`)."""
 STAGE = "live"
 """The stage of the API. It is no version: Lambda's events name paths without it."""
 
@@ -54,8 +54,8 @@ class Site:
         return self.settings.hosting.kind
 
     @property
-    def rolls_out(self) -> bool:
-        """Whether Headgate rolls versions out here. A function's alias is moved by whoever releases."""
+    def has_endpoint(self) -> bool:
+        """Whether a SageMaker endpoint answers, and not a Lambda function."""
         return self.kind != "lambda"
 
     @property

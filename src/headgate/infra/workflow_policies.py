@@ -116,15 +116,16 @@ def _deliver(site: Site, role: str) -> list[Statement]:
         (site.package_arns[1],),
         why="Versions are numbered.",
     )
-    if site.rolls_out:
-        return [*kept, approve, *_steer(site, role), ask(site, role)]
-    looked = [statement for statement in _register(site, role) if statement.sid in twice]
+    steered = [*kept, approve, *_steer(site, role)]
+    if site.has_endpoint:
+        return [*steered, ask(site, role)]
     smoke = Statement(role, "Ask", ("lambda:InvokeFunction",), (f"{site.function_arn('model')}:{ALIAS}",))
-    return [*kept, *looked, approve, _release(site, role), *_move_alias(site, role), smoke]
+    return [*steered, _release(site, role), *_move_alias(site, role), smoke]
 
 
 def _way_back(site: Site, role: str) -> list[Statement]:
-    return _steer(site, role) if site.rolls_out else _move_alias(site, role)
+    steered = _steer(site, role)
+    return steered if site.has_endpoint else [*steered, *_move_alias(site, role)]
 
 
 def _release(site: Site, role: str) -> Statement:
@@ -143,17 +144,22 @@ def _move_alias(site: Site, role: str) -> list[Statement]:
 
 
 def _steer(site: Site, role: str) -> list[Statement]:
-    """Start the machine, tell a rollout something, and follow it. What serves is changed by the machine alone."""
-    return [
-        *read_and_append(site, role),
-        *versions(site, role),
+    """Start the machine, tell a rollout something, and follow it."""
+    looks = (
         Statement(
             role,
             "LookAtEndpoint",
             ("sagemaker:DescribeEndpoint", "sagemaker:DescribeEndpointConfig", "sagemaker:ListTags"),
             (site.endpoint_arn, site.releases[1]),
             why="Configs are named by version and content.",
-        ),
+        )
+        if site.has_endpoint
+        else Statement(role, "LookAtTags", ("lambda:ListTags",), (site.function_arn("model"),))
+    )
+    return [
+        *read_and_append(site, role),
+        *versions(site, role),
+        looks,
         evidence(role),
         answer(site, role),
         start(site, role),

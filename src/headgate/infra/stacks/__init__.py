@@ -8,8 +8,6 @@
     front       the front door: API Gateway, and the function behind it where there is an endpoint
     github      the roles of workflows
 
-Delivery and machine are there where there is an endpoint to roll out on.
-
 Endpoints, their configs and models are in none of them: releases make these, and a stack that knew them would take them
 back to what it knows. Importing these modules imports the CDK.
 """

@@ -35,7 +35,7 @@ def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack:
         model_package_group_description=f"Model versions of {site.project} in {site.environment}",
     )
     group.apply_removal_policy(cdk.RemovalPolicy.DESTROY)
-    if site.rolls_out:
+    if site.has_endpoint:
         make_role(stack, roles["execution"])
         logs.CfnLogGroup(
             stack,

@@ -31,10 +31,8 @@ HANDLERS = "headgate.wiring.delivery_functions"
 FORTNIGHT = 14 * 86_400
 
 
-def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack | None:
-    """The stack, where the environment has an endpoint to roll out on."""
-    if not site.rolls_out:
-        return None
+def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack:
+    """The stack."""
     stack = open_stack(app, site, "delivery", "functions of rollouts, queue of dead letters")
     image = image_parameter(stack, DELIVERY_IMAGE, "holds the functions of delivery (`headgate image --for delivery`)")
     variables = {"HEADGATE_PROJECT": site.project, "HEADGATE_ENVIRONMENT": site.environment}

@@ -12,10 +12,8 @@ from headgate.infra.stacks.parts import log_group, make_role, open_stack
 from headgate.infra.statement import Role
 
 
-def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack | None:
-    """The stack, where the environment has an endpoint to roll out on."""
-    if not site.rolls_out:
-        return None
+def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack:
+    """The stack."""
     stack = open_stack(app, site, "machine", "the state machine of rollouts")
     role = roles["delivery"]
     log = log_group(stack, site, role.key)

@@ -25,7 +25,7 @@ def build(app: cdk.App, site: Site) -> cdk.Stack:
         stack,
         "Rollback",
         alarm_name=site.alarm("rollback"),
-        alarm_description="The version in force fails or is slow" + ("; it is taken back." if site.rolls_out else "."),
+        alarm_description="The version in force fails or is slow; it is taken back.",
         alarm_rule=" OR ".join(f'ALARM("{site.alarm(about)}")' for about in reverting),
         alarm_actions=[topic.ref],
         ok_actions=[topic.ref],
