@@ -9,13 +9,14 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import pytest
 
+from headgate.core import names
 from headgate.core.evidence import Counts
 from headgate.core.versions import ModelVersion
 from headgate.data.store import Store
@@ -32,6 +33,7 @@ from headgate.pipeline.story import why
 from headgate.pipeline.tick import Tick
 from headgate.rollout.plan import Analyse, Canary, compile_plan
 from headgate.spec import Project, load
+from headgate.wiring.delivery import Delivery
 from tests.hosting.conftest import running_control
 from tests.hosting.lambda_api import Clock, LambdaApi
 from tests.hosting.test_functions import NAME, LambdaConnection, happened, image
@@ -116,7 +118,8 @@ class Scene:
     def __init__(self, folder: Path, account: Account) -> None:
         self.api, self.clock = account.api, account.api.clock
         self.connection, self.project, self.versions = account.connection, account.project, account.versions
-        self.rollouts = Rollouts(Store(folder), "production")
+        self.store = Store(folder)
+        self.rollouts = Rollouts(self.store, "production")
         self.answers: Counter[str] = Counter()
         self.row = b'{"x": 1}'
         self.api.create(NAME, image(1), {"headgate:project": "iris"})
@@ -304,6 +307,43 @@ def test_a_version_that_does_not_answer_its_probe_goes_back(scene: Scene) -> Non
     )
     with pytest.raises(NotFound, match="There is no function iris-production-model with an alias live"):
         scene.start(2)
+
+
+@dataclass
+class NoMachine:
+    """Nobody takes executions on here."""
+
+    started: list[str] = field(default_factory=list)
+
+    def start(self, execution: str, document: Mapping[str, Any]) -> bool:  # noqa: ARG002
+        self.started.append(execution)
+        return True
+
+    def answer(self, token: str, *, go_on: bool) -> None:
+        raise AssertionError((token, go_on))
+
+
+def test_the_delivery_functions_take_it_on_and_back_on_an_alarm(scene: Scene) -> None:
+    for version in scene.versions:
+        scene.store.put(names.row_key(version.metadata["package.sha256"]), scene.row)
+    delivery = Delivery("iris", "production", scene.connection, scene.store, NoMachine(), clock=scene.clock)
+    run = scene.start(2, at_once=True).run()
+    event = {"rollout": run.terms.id, "number": run.terms.number, "do": "artifacts"}
+    deadline, never = monotonic() + DEADLINE, threading.Event()
+    said = delivery.tick(event)
+    assert scene.api.calls.count("update_code") == 1
+    while said["phase"] != "ended":
+        assert monotonic() < deadline, said
+        never.wait(LOOK_SECONDS)
+        said = delivery.tick({**event, "do": "tick"})
+    assert (said["outcome"], scene.config) == ("promoted", "2")
+    message = json.dumps({"AlarmName": "iris-production-rollback", "NewStateValue": "ALARM"})
+    alarm = {"Records": [{"Sns": {"Message": message}}]}
+    assert delivery.rollback_monitor(alarm)["done"] == "back"
+    assert scene.config == "1"
+    again = delivery.rollback_monitor(alarm)
+    assert (again["done"], scene.config) == ("nothing", "1")
+    assert "went back already" in again["why"]
 
 
 class Mortal(Functions):

@@ -187,7 +187,7 @@ class FunctionWorld:
             raise Unavailable(
                 f"Version {version}, in function {self._function}, does not answer a row that it was judged by. "
                 f"{error.message}",
-                hint=f"The log of the function says more: /aws/lambda/{self._function}.",
+                hint="The log of the function says more.",
             ) from error
         answer = answers[-1].decode(errors="replace").strip()
         return Probed(answer, f"A held-out row was answered: {answer}")
