@@ -338,7 +338,7 @@ def resume(machine: Machine, run: Run, *, anew: bool = False) -> None:
         return
     document, first = execution_input(run.terms.id, run.terms.number), run.terms.id
     later = f"{first}-{len(run.entries)}"
-    names_to_try = [first, later, f"{later}-{int(time.time())}"]
+    names_to_try = [first, later, names.fitted(f"{later}-{int(time.time())}", 80)]
     any(machine.start(name, document) for name in names_to_try[anew:])
 
 
