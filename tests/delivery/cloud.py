@@ -18,6 +18,7 @@ from headgate.infra.machine import definition
 from headgate.pipeline.rollouts import Rollout, Rollouts
 from headgate.pipeline.start import place_of, rollback_terms, rollout_terms
 from headgate.wiring.delivery import Delivery, launch
+from headgate.wiring.monitor import RollbackMonitor
 from headgate.wiring.targets import bucket_of
 from tests.delivery.front import ALARMS, Front
 from tests.system.engine import RunningEngine, until
@@ -49,8 +50,8 @@ class Cloud(Scene):
             evidence=Evidence(self.connection),
             poll_seconds=1,
         )
-        monitor = self.delivery.rollback_monitor
-        front.functions |= {"tick": self.delivery.tick, "approval": self.delivery.approval, "monitor": monitor}
+        self.monitor = RollbackMonitor(self.delivery)
+        front.functions |= {"tick": self.delivery.tick, "approval": self.delivery.approval, "monitor": self.monitor}
         sns = self.client("sns")
         self.topic = sns.create_topic(Name=names.topic(name, ENVIRONMENT))["TopicArn"]
         url = f"http://127.0.0.1:{front.port}{ALARMS}"

@@ -66,5 +66,5 @@ def cloud(endpoint: Cloud) -> Iterator[Cloud]:
     rollout = endpoint.rollouts.open()
     if rollout is not None:
         rollout.tell("abort", {"reason": "the next test"}, by="tester")
-        while endpoint.delivery._tick_of(rollout)() is not None:
+        while endpoint.delivery.tick_of(rollout)() is not None:
             pass

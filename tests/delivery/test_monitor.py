@@ -1,16 +1,26 @@
 """An alarm goes to SNS, SNS calls the monitor, and the endpoint goes back to the pointer: once, and verified."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from headgate.pipeline.rollouts import Rollout
 from headgate.wiring.delivery import MOST_TICKS
+from headgate.wiring.monitor import RollbackMonitor
 from tests.delivery.cloud import Cloud
 from tests.system.engine import until
 from tests.system.rollouts import outcome, told
 
 pytestmark = pytest.mark.slow
+
+
+ALARM = '{"AlarmName": "cloud-production-rollback", "NewStateValue": "ALARM"}'
+
+
+def event(message: str) -> dict[str, Any]:
+    """What Lambda is called with."""
+    return {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": message}}]}
 
 
 def promoted(cloud: Cloud) -> tuple[str, Rollout]:
@@ -56,24 +66,19 @@ def test_while_a_rollout_is_open_its_canary_is_taken_back(cloud: Cloud) -> None:
 
 def test_an_alarm_long_after_the_promotion_is_not_held_against_it(cloud: Cloud) -> None:
     promoted(cloud)
-    cloud.delivery.watch_seconds = 0.0
-    try:
-        said = cloud.alarm()
-    finally:
-        cloud.delivery.watch_seconds = 86_400.0
+    monitor = RollbackMonitor(cloud.delivery, watch_seconds=0.0)
+    said = monitor(event(ALARM))
     assert (said["done"], "was promoted 0 h ago" in said["why"]) == ("nothing", True)
     assert cloud.alarm("OK") == {"done": "nothing", "why": "no alarm went off"}
     garbage = {"Records": [{"Sns": {"Message": "hello"}}, {"Sns": {}}, {}]}
-    assert cloud.delivery.rollback_monitor(garbage)["done"] == "nothing"
+    assert cloud.monitor(garbage)["done"] == "nothing"
 
 
 def test_with_little_time_left_the_machine_sees_it_through(cloud: Cloud) -> None:
     before, _ = promoted(cloud)
-    message = '{"AlarmName": "a", "NewStateValue": "ALARM"}'
-    event = {"Records": [{"Sns": {"Message": message}}]}
     cloud.delivery.most_ticks = 1  # so that an execution hands over to the next
     try:
-        said = cloud.delivery.rollback_monitor(event, lambda: 1.0)
+        said = cloud.monitor(event(ALARM), lambda: 1.0)
         assert said["done"] == "under way"
         assert cloud.finished(said["rollout"]) == ("SUCCEEDED", "", "")
     finally:

@@ -18,8 +18,10 @@ MINUTE = 1_800_000_000
 THRESHOLDS = (900.5, 1500.0, 4000.0)
 
 
-def by_minute(control: Control, *, start: int = MINUTE, end: int = MINUTE + 600, **more: int) -> list[Window]:
-    return EvidenceByMinute(control.connection).windows(
+def by_minute(
+    control: Control, *, start: int = MINUTE, end: int = MINUTE + 600, now: float = MINUTE + 1e6, **more: int
+) -> list[Window]:
+    return EvidenceByMinute(control.connection, lambda: now).windows(
         "iris", step_began=MINUTE, rollout_began=MINUTE, thresholds=THRESHOLDS, start=start, end=end, **more
     )
 
@@ -65,6 +67,9 @@ def test_a_minute_is_told_once_and_only_if_it_is_whole(control: Control) -> None
     parts = [w for start in range(MINUTE, MINUTE + 600, 120) for w in by_minute(control, start=start, end=start + 120)]
     assert parts == whole
     assert [window.start for window in by_minute(control, start=MINUTE + 30)] == [w.start for w in whole[1:]]
+    young = [window.start for window in by_minute(control, now=MINUTE + 60 + 180 + 59.0)]
+    assert young == [MINUTE], "of the next minute not everything is known yet"
+    assert by_minute(control, now=MINUTE + 60.0) == []
     late = by_minute(control, slow_began=MINUTE + 90)
     assert [window.stable for window in late[:3]] == [Counts(6, 0, (0, 0, 0), 6)] * 2 + [Counts(6, 0, (6, 0, 0), 6)]
 

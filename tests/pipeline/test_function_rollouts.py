@@ -34,6 +34,7 @@ from headgate.pipeline.tick import Tick
 from headgate.rollout.plan import Analyse, Canary, compile_plan
 from headgate.spec import Project, load
 from headgate.wiring.delivery import Delivery
+from headgate.wiring.monitor import RollbackMonitor
 from tests.hosting.conftest import running_control
 from tests.hosting.lambda_api import Clock, LambdaApi
 from tests.hosting.test_functions import NAME, LambdaConnection, happened, image
@@ -327,6 +328,10 @@ def test_the_delivery_functions_take_it_on_and_back_on_an_alarm(scene: Scene) ->
     for version in scene.versions:
         scene.store.put(names.row_key(version.metadata["package.sha256"]), scene.row)
     delivery = Delivery("iris", "production", scene.connection, scene.store, NoMachine(), clock=scene.clock)
+    message = json.dumps({"AlarmName": "iris-production-rollback", "NewStateValue": "ALARM"})
+    alarm = {"Records": [{"Sns": {"Message": message}}]}
+    monitor = RollbackMonitor(delivery)
+    assert monitor(alarm) == {"done": "nothing", "why": "There is no endpoint iris-production."}
     run = scene.start(2, at_once=True).run()
     event = {"rollout": run.terms.id, "number": run.terms.number, "do": "artifacts"}
     deadline, never = monotonic() + DEADLINE, threading.Event()
@@ -337,11 +342,9 @@ def test_the_delivery_functions_take_it_on_and_back_on_an_alarm(scene: Scene) ->
         never.wait(LOOK_SECONDS)
         said = delivery.tick({**event, "do": "tick"})
     assert (said["outcome"], scene.config) == ("promoted", "2")
-    message = json.dumps({"AlarmName": "iris-production-rollback", "NewStateValue": "ALARM"})
-    alarm = {"Records": [{"Sns": {"Message": message}}]}
-    assert delivery.rollback_monitor(alarm)["done"] == "back"
+    assert monitor(alarm)["done"] == "back"
     assert scene.config == "1"
-    again = delivery.rollback_monitor(alarm)
+    again = monitor(alarm)
     assert (again["done"], scene.config) == ("nothing", "1")
     assert "went back already" in again["why"]
 

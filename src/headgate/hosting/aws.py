@@ -133,15 +133,13 @@ class Machine:
             if "already exists" not in error.message.lower():
                 raise
             return False
-        except InvalidInput as error:
-            if "does not exist" in error.message.lower():
-                raise NotFound(error.message, hint="`headgate infra deploy` makes the machine.") from None
-            raise
+        except NotFound as error:
+            raise NotFound(error.message, hint="`headgate infra deploy` makes the machine.") from None
         return True
 
     def answer(self, token: str, *, go_on: bool) -> None:
         """Let the execution that waits with this task token look again; nothing where it does not wait any more."""
-        with suppress(InvalidInput, NotFound, Refused), domain_errors():
+        with suppress(InvalidInput, NotFound), domain_errors():
             if go_on:
                 self._client.send_task_success(taskToken=token, output="{}")
             else:

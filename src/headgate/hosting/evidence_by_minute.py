@@ -1,13 +1,17 @@
 """Evidence as AWS has it: by the minute, out of the namespace AWS/SageMaker, where a unit is a request.
 
 AWS tells nothing of clients and nothing below a minute, and what it tells is there some minutes later: `rhythm` says
-so, and the pipeline waits accordingly. A failing unit is an Invocation5XXErrors (its Sum; the Average is the share).
-How many were slower than a threshold is ModelLatency's trimmed count (`TC(1234:)` is how many were above 1,234
-microseconds). Headgate's engine answers the same questions, so both ways are compared in tests.
+so, and the pipeline waits accordingly. Younger minutes are not told of at all: failures that are known of one variant,
+and not yet of the other, would speak against the one.
+
+A failing unit is an Invocation5XXErrors (its Sum; the Average is the share). How many were slower than a threshold is
+ModelLatency's trimmed count (`TC(1234:)` is how many were above 1,234 microseconds). Headgate's engine answers the same
+questions, so both ways are compared in tests.
 """
 
 import math
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 from headgate.core.evidence import Counts, Rhythm, Window
 from headgate.hosting.evidence import CANARY, SAGEMAKER, SLOWNESS, STABLE, Evidence, Question, Values
@@ -20,6 +24,10 @@ class EvidenceByMinute(Evidence):
     """See `Evidence`."""
 
     rhythm = Rhythm(period=MINUTE, lag=180, delay=180)
+
+    def __init__(self, connection: Connection, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(connection)
+        self._clock = clock
 
     def windows(
         self,
@@ -36,6 +44,9 @@ class EvidenceByMinute(Evidence):
 
         Requests are slow from the first whole minute after `slow_began`.
         """
+        end = min(end, self.rhythm.settled(self._clock()))
+        if end <= start:
+            return []
         asked = [question for variant in (STABLE, CANARY) for question in _questions(variant, thresholds)]
         values = self.values(endpoint, asked, start, end, period=MINUTE)
         first = max(start, step_began)

@@ -1,8 +1,7 @@
 """What the delivery functions do: the same ticks as the runner on a laptop takes, one call after the other.
 
-    tick               the state machine asks: go on, and say which phase the rollout is in
-    approval           the registry told EventBridge that a version was approved or rejected
-    rollback_monitor   an alarm went off
+    tick       the state machine asks: go on, and say which phase the rollout is in
+    approval   the registry told EventBridge that a version was approved or rejected
 
 Everything may be called twice, at the same time, and be cut off anywhere: what happened is in the log, which decides
 who was first, and a tick is idempotent. Whatever the machine is told is read from the log again each time.
@@ -20,8 +19,7 @@ from typing import Any, Protocol
 
 from headgate.core import names
 from headgate.data.store import Objects
-from headgate.errors import InvalidInput, NotFound, Refused, Unavailable
-from headgate.hosting.deployment import Place
+from headgate.errors import InvalidInput, NotFound
 from headgate.hosting.evidence import Evidence
 from headgate.hosting.registry import DIGEST, Registry
 from headgate.hosting.session import Connection
@@ -33,7 +31,7 @@ from headgate.pipeline.run import Run, phase
 from headgate.pipeline.story import why as why_of
 from headgate.pipeline.terms import Terms
 from headgate.pipeline.tick import Tick
-from headgate.pipeline.worlds import is_function, state_of, terms_back, world_of
+from headgate.pipeline.worlds import world_of
 
 log = logging.getLogger("headgate.delivery")
 
@@ -49,8 +47,6 @@ LOOK_AGAIN_SECONDS = 3600
 """A person may have answered where the machine was not told: it looks again so often."""
 MOST_TICKS = 1_500
 """One execution takes so many ticks, about ten events each, of the 25,000 that AWS keeps."""
-WATCH_SECONDS = 86_400.0
-"""How long after a promotion an alarm is held against the new version."""
 REASON_LIMIT = 500
 
 
@@ -78,7 +74,6 @@ class Delivery:
     clock: Callable[[], float] = time.time
     poll_seconds: int = POLL_SECONDS
     most_ticks: int = MOST_TICKS
-    watch_seconds: float = WATCH_SECONDS
     _ticks: dict[str, Tick] = field(default_factory=dict)
 
     @property
@@ -136,7 +131,7 @@ class Delivery:
         ticks = int(event.get("ticks", 0))
         if ticks >= self.most_ticks:
             return {**self._answer(rollout.run(), event), "phase": "continue"}
-        tick, began = self._tick_of(rollout), time.monotonic()
+        tick, began = self.tick_of(rollout), time.monotonic()
         before = phase(rollout.run())
         while True:
             self._time_out(rollout, event)
@@ -231,98 +226,13 @@ class Delivery:
         log.info("%s: version %s is %s", run.terms.id, number, status)
         return {"done": status, "rollout": run.terms.id}
 
-    # ---- alarms
-
-    def rollback_monitor(self, event: Event, seconds_left: Callable[[], float] = lambda: 600.0) -> dict[str, Any]:
-        """An alarm, from SNS. Take an open rollout back; else go back to the recorded pointer, and see it through.
-
-        Told twice, or of a second alarm, it does nothing more: the pointer then names the version that was left.
-        """
-        alarms = [alarm for record in event.get("Records", []) if (alarm := _alarm(record))]
-        if not alarms:
-            return {"done": "nothing", "why": "no alarm went off"}
-        name, because = alarms[0]
-        reason = " ".join(f"Alarm {name} went off: {because}".split()).rstrip(": ")[:REASON_LIMIT]
-        try:
-            rollout = self._taken_back(reason)
-        except Refused as error:
-            log.info("%s: %s", name, error.message)
-            return {"done": "nothing", "why": error.message}
-        run = self._see_through(rollout, seconds_left)
-        return {"done": outcome_of(run) or "under way", "rollout": run.terms.id, "why": why_of(run)}
-
-    def _taken_back(self, reason: str) -> Rollout:
-        """The rollout that is on its way back now. Raises Refused where there is no way back to take."""
-        rollout = self.rollouts.open()
-        if rollout is None:
-            self._require_blame()
-            place = Place(self.project, self.environment, "", 0)
-            terms = terms_back(place, self.connection, self.rollouts, reason, function=self._in_function())
-            try:
-                return self.rollouts.start(terms, at=self.clock(), by="rollback monitor")
-            except Refused:  # told twice at the same moment: the other call was first
-                rollout = self.rollouts.open()
-                if rollout is None:
-                    raise
-        run = rollout.run()
-        if run.terms.kind == "rollout" and run.ending is None:
-            run = rollout.tell("abort", {"reason": reason}, by="rollback monitor")
-            if run.token:
-                self.machine.answer(run.token, go_on=True)
-        return rollout
-
-    def _require_blame(self) -> None:
-        """Raises Refused unless the version in force came last, and lately: only then an alarm speaks against it."""
-        latest = self.rollouts.latest()
-        if latest is None:
-            return
-        run = latest.run()
-        assert run.ended is not None
-        state = state_of(self.connection, run.terms)
-        if state is None or state.config_name != run.terms.final_config:
-            if run.ended.outcome == "promoted":
-                return  # deployed past the log since: the pointer says from where
-            raise Refused(
-                f"{run.terms.id} went back already ({run.ended.outcome}): the version in force is the old one."
-            )
-        if run.terms.kind == "rollback":
-            raise Refused(f"{run.terms.id} went back already; the pointer names the version that was left.")
-        age = self.clock() - run.entries[-1].at
-        if age > self.watch_seconds:
-            raise Refused(
-                f"{run.terms.id} was promoted {age / 3600:.0f} h ago: the alarm is not held against it. "
-                "`headgate rollback` takes it back all the same."
-            )
-
-    def _see_through(self, rollout: Rollout, seconds_left: Callable[[], float]) -> Run:
-        """Tick until it is over; where the time runs out, let the machine go on."""
-        tick = self._tick_of(rollout)
-        while seconds_left() > BUSY_SECONDS:
-            try:
-                pause = tick()
-            except Unavailable as error:
-                log.warning("%s: %s", rollout.log.folder, error.message)
-                pause = 1.0
-            if pause is None:
-                return rollout.run()
-            if pause > 0:
-                time.sleep(max(pause, self.poll_seconds))
-        run = rollout.run()
-        resume(self.machine, run)
-        return run
-
     # ---- parts
-
-    def _in_function(self) -> bool:
-        """Whether the model is in a Lambda function: its rollouts say so."""
-        latest = self.rollouts.latest()
-        return latest is not None and is_function(latest.run().terms)
 
     def _world(self, rollout: Rollout) -> HostedWorld | FunctionWorld:
         rows = rows_beside_packages(self.store)
         return world_of(self.connection, rows, rollout.run().terms, evidence=self.evidence, now=self.clock)
 
-    def _tick_of(self, rollout: Rollout) -> Tick:
+    def tick_of(self, rollout: Rollout) -> Tick:
         """One for each rollout: it remembers since when something has not answered."""
         name = rollout.run().terms.id
         if name not in self._ticks:
@@ -343,7 +253,7 @@ def resume(machine: Machine, run: Run, *, anew: bool = False) -> None:
         return
     document, first = execution_input(run.terms.id, run.terms.number), run.terms.id
     later = f"{first}-{len(run.entries)}"
-    names_to_try = [first, later, f"{later}-{int(time.time())}"]
+    names_to_try = [first, later, names.fitted(f"{later}-{int(time.time())}", 80)]
     any(machine.start(name, document) for name in names_to_try[anew:])
 
 
@@ -379,17 +289,6 @@ def _told(
         "phase": phase_now, "wait": wait, "left": left, "ticks": ticks, "entries": entries, "package": package,
         "outcome": outcome, "why": why,
     }  # fmt: skip
-
-
-def _alarm(record: Event) -> tuple[str, str] | None:
-    """Name and reason of an alarm that went off, from one record of an SNS event."""
-    try:
-        message = json.loads(record["Sns"]["Message"])
-        went_off = message["NewStateValue"] == "ALARM"
-        return (str(message["AlarmName"]), str(message.get("NewStateReason", ""))) if went_off else None
-    except (ValueError, KeyError, TypeError):
-        log.warning("an SNS message is no alarm")
-        return None
 
 
 def _said(error: Any) -> str:

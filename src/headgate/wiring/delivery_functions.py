@@ -33,16 +33,18 @@ def approval(event: Mapping[str, Any], _context: object = None) -> dict[str, Any
 
 def rollback_monitor(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
     """An alarm, from SNS."""
-    if context is None:
-        return _delivery().rollback_monitor(event)
-    return _delivery().rollback_monitor(event, lambda: context.get_remaining_time_in_millis() / 1000)
+    from headgate.wiring.monitor import WATCH_SECONDS, RollbackMonitor
+
+    watch_seconds = float(os.environ.get("HEADGATE_WATCH_SECONDS", WATCH_SECONDS))
+    monitor = RollbackMonitor(_delivery(), watch_seconds=watch_seconds)
+    return monitor(event) if context is None else monitor(event, lambda: context.get_remaining_time_in_millis() / 1000)
 
 
 @cache
 def _delivery() -> "Delivery":
     """Made at the first call, and kept while Lambda keeps the process."""
     from headgate.hosting.aws import AwsConnection, Machine
-    from headgate.wiring.delivery import WATCH_SECONDS, Delivery
+    from headgate.wiring.delivery import Delivery
     from headgate.wiring.targets import bucket_of
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
@@ -56,7 +58,6 @@ def _delivery() -> "Delivery":
         connection,
         bucket_of(connection, project),
         Machine(connection, project),
-        watch_seconds=float(os.environ.get("HEADGATE_WATCH_SECONDS", WATCH_SECONDS)),
     )
 
 
