@@ -49,6 +49,10 @@ def function(project: str, environment: str, purpose: str) -> str:
     return fitted(f"{endpoint_name(project, environment)}-{purpose}", 64)
 
 
+ALIAS = "live"
+"""The alias of a model's function: what callers reach, and rollouts move."""
+
+
 def machine(project: str, environment: str) -> str:
     """The state machine that rolls out. Its role has the same name."""
     return fitted(f"{endpoint_name(project, environment)}-delivery", 64)

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from headgate.core import names
 from headgate.errors import HeadgateError, InvalidInput, NotFound, Refused, Unavailable
 from headgate.hosting.session import Connection, domain_errors
 
-ALIAS = "live"
-"""The alias that callers reach. The infrastructure makes it, rollouts move it."""
+ALIAS = names.ALIAS
 LATEST = "$LATEST"
 DIGEST = re.compile(r"@(sha256:[0-9a-f]{64})$")
 MOST_PAGES = 200

@@ -13,8 +13,7 @@ from headgate.errors import Refused, UsageError
 from headgate.spec.hosting import Kind
 from headgate.spec.model import Environment, GitHub, Spec
 
-ALIAS = "live"
-"""The alias of a model function that callers reach; rollouts move it (`hosting.functions`)."""
+ALIAS = names.ALIAS
 STAGE = "live"
 """The stage of the API. It is no version: Lambda's events name paths without it."""
 
