@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -41,16 +41,7 @@ class Cloud(Scene):
         self.client("s3").create_bucket(Bucket=self.bucket)
         engine.sagemaker.create_model_package_group(ModelPackageGroupName=names.group(name, ENVIRONMENT))
         self.make_machine()
-        self.delivery = Delivery(
-            name,
-            ENVIRONMENT,
-            self.connection,
-            self.store,
-            self.machine,
-            evidence=Evidence(self.connection),
-            poll_seconds=1,
-        )
-        self.monitor = RollbackMonitor(self.delivery)
+        self.delivery = self.make_delivery()
         front.functions |= {"tick": self.delivery.tick, "approval": self.delivery.approval, "monitor": self.monitor}
         sns = self.client("sns")
         self.topic = sns.create_topic(Name=names.topic(name, ENVIRONMENT))["TopicArn"]
@@ -85,6 +76,17 @@ class Cloud(Scene):
         """Those in the bucket."""
         return Rollouts(self.store, ENVIRONMENT)
 
+    def make_delivery(self) -> Delivery:
+        """What a new process of the functions has."""
+        evidence = Evidence(self.connection)
+        return Delivery(
+            self.name, ENVIRONMENT, self.connection, self.store, self.machine, evidence=evidence, poll_seconds=1
+        )
+
+    def monitor(self, event: Mapping[str, Any], seconds_left: Callable[[], float] = lambda: 600.0) -> dict[str, Any]:
+        """Call the rollback monitor, in a new process so to speak."""
+        return RollbackMonitor(self.make_delivery())(event, seconds_left)
+
     # ---- the machine
 
     @cached_property
@@ -95,7 +97,7 @@ class Cloud(Scene):
     def make_machine(self, *, approval_seconds: int = 60) -> None:
         """Create it, or change it."""
         tick = names.function_arn(self.account, self.region, names.function(self.name, ENVIRONMENT, "tick"))
-        text = json.dumps(definition(tick=tick, approval_seconds=approval_seconds, retry_seconds=1, retries=3))
+        text = json.dumps(definition(tick=tick, approval_seconds=approval_seconds, retry_seconds=1, retries=2))
         states = self.client("stepfunctions")
         if any(m["stateMachineArn"] == self.machine.arn for m in states.list_state_machines()["stateMachines"]):
             states.update_state_machine(stateMachineArn=self.machine.arn, definition=text)

@@ -38,6 +38,7 @@ class Front:
         """The serverless variants that were asked for."""
         self.down = False
         """Whether SageMaker's control API answers nobody."""
+        self._one_at_a_time = threading.Lock()
         self._file = file
         self._moto = moto
         self._http = httpx.Client(timeout=70)
@@ -114,7 +115,8 @@ class Front:
         event = json.loads(body or b"{}")
         self.called.append((function, event.get("do", "")))
         try:
-            return httpx.Response(200, json=self.functions[function](event))
+            with self._one_at_a_time:  # another call at the same moment would find another process
+                return httpx.Response(200, json=self.functions[function](event))
         except HeadgateError as error:
             document = {"errorMessage": error.message, "errorType": type(error).__name__}
         except Exception as error:  # noqa: BLE001  # as Lambda does

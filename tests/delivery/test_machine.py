@@ -73,7 +73,7 @@ def test_a_failing_canary_goes_back_and_no_caller_sees_it(cloud: Cloud) -> None:
     rollout = cloud.start(cloud.version("failing"))
     status, error, cause = cloud.finished(rollout)
     assert (status, error) == ("FAILED", "RolledBack")
-    assert "failing" in cause or "fail" in cause
+    assert "were the canary's" in cause
     assert outcome(rollout.run()) == ("rolled back", "fail")
     assert cloud.config() == before
 

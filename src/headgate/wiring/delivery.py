@@ -21,6 +21,7 @@ from headgate.core import names
 from headgate.data.store import Objects
 from headgate.errors import InvalidInput, NotFound
 from headgate.hosting.evidence import Evidence
+from headgate.hosting.evidence_by_minute import evidence_of
 from headgate.hosting.registry import DIGEST, Registry
 from headgate.hosting.session import Connection
 from headgate.pipeline.function_world import FunctionWorld
@@ -74,7 +75,9 @@ class Delivery:
     clock: Callable[[], float] = time.time
     poll_seconds: int = POLL_SECONDS
     most_ticks: int = MOST_TICKS
+    _known: dict[int, Rollout] = field(default_factory=dict)
     _ticks: dict[str, Tick] = field(default_factory=dict)
+    """What earlier calls have read: a function is called again in the same process, by one caller at a time."""
 
     @property
     def rollouts(self) -> Rollouts:
@@ -110,12 +113,8 @@ class Delivery:
     def _asked_for(self, event: Event) -> Rollout | dict[str, Any]:
         """The rollout that an execution is for; where there is none, what to tell it."""
         number, name = int(event["number"]), str(event["rollout"])
-        try:
-            found = self.rollouts.get(number)
-            first = found.log.read()
-        except NotFound:
-            first = []
-        if not first:
+        found = self._begun(number)
+        if found is None:
             waited = self.clock() - datetime.fromisoformat(str(event["started"])).timestamp()
             if waited < FIRST_ENTRY_SECONDS:
                 return _told("begin", wait=1)
@@ -126,6 +125,18 @@ class Delivery:
                 "ended", outcome="stopped", why=f"{other} was started at the same moment as {name}, and first."
             )
         return found
+
+    def _begun(self, number: int) -> Rollout | None:
+        if number not in self._known:
+            try:
+                found = self.rollouts.get(number)
+            except NotFound:
+                return None
+            if not found.log.read():
+                return None
+            self._known.clear()
+            self._known[number] = found
+        return self._known[number]
 
     def _go_on(self, rollout: Rollout, event: Event) -> dict[str, Any]:
         ticks = int(event.get("ticks", 0))
@@ -140,21 +151,18 @@ class Delivery:
             now = phase(run)
             if pause is None or before not in (now, "prepare"):
                 break
-            if now in ("approval", "watch") or pause > 0 or time.monotonic() - began > BUSY_SECONDS:
+            if pause > 0 or time.monotonic() - began > BUSY_SECONDS:
                 break
             before = now
         return self._answer(run, event, wait=self._pause(run, pause))
 
     def _pause(self, run: Run, pause: float | None) -> int:
         """Whole seconds for the machine to wait: evidence is looked at four times in the period in which it comes."""
-        if phase(run) == "watch":
-            return max(1, math.ceil(pause or 0), self._rhythm_period() // 4)
-        return max(self.poll_seconds, math.ceil(pause)) if pause else 1
-
-    def _rhythm_period(self) -> int:
-        from headgate.hosting.evidence_by_minute import evidence_of
-
-        return (self.evidence or evidence_of(self.connection)).rhythm.period
+        if not pause:
+            return 0
+        period = (self.evidence or evidence_of(self.connection)).rhythm.period
+        least = max(1, period // 4) if phase(run) == "watch" else self.poll_seconds
+        return max(least, math.ceil(pause))
 
     def _time_out(self, rollout: Rollout, event: Event) -> None:
         """Take a rollout back that nobody has approved in time."""
