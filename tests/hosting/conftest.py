@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,11 +65,18 @@ class Control:
 @pytest.fixture
 def control(tmp_path: Path) -> Iterator[Control]:
     """A control API with an empty state."""
-    state = State(tmp_path / "engine.db")
+    with running_control(tmp_path) as running:
+        yield running
+
+
+@contextmanager
+def running_control(folder: Path) -> Iterator[Control]:
+    """A control API with an empty state, in a folder."""
+    state = State(folder / "engine.db")
     settler = Settler(state)
     api = Api(state, account=ACCOUNT, region=REGION, wake=settler.wake)
     evidence = MemoryEvidence()
-    store = MetricStore(tmp_path / "metrics.db")
+    store = MetricStore(folder / "metrics.db")
     services = Services(api, Metrics(ObservedMetrics(evidence), store))
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))

@@ -124,12 +124,7 @@ def test_a_deployment_cut_short_is_taken_up_again(control: Control) -> None:
     version = approved(control, "aa")
     endpoints = Endpoints(control.connection)
     planned = plan(endpoints, version, PLACE)
-    endpoints.create_model(
-        planned.model,
-        image=version.image,
-        model_data_url=version.model_data_url,
-        environment=planned.container_environment,
-    )
+    endpoints.create_model(planned.model, version, planned.container_environment)
     again, state = deploy(control, version)
     assert again == planned
     assert state.status == "InService"

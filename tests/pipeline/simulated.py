@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from headgate.core.endpoints import EndpointState, VariantState
-from headgate.core.evidence import Baseline, Counts, Tail, Window
+from headgate.core.evidence import Baseline, Counts, Rhythm, Tail, Window
 from headgate.core.versions import ApprovalStatus, ModelVersion
 from headgate.data.store import Store
 from headgate.errors import HeadgateError, Unavailable
@@ -62,6 +62,7 @@ class SimulatedWorld:
     approval: ApprovalStatus = "Approved"
     deleted: bool = False
     dice: random.Random = field(default_factory=lambda: random.Random(7))
+    rhythm: Rhythm = field(default_factory=Rhythm)
 
     def __post_init__(self) -> None:
         """InService on the config from before."""

@@ -22,6 +22,7 @@ from headgate.core.digest import sha256_file
 from headgate.core.evidence import Counts, Window
 from headgate.core.manifest import SERVING_IMAGE
 from headgate.core.progress import silent
+from headgate.data.store import Store
 from headgate.engine.evidence.attempts import Attempt, read_attempt
 from headgate.hosting.deployment import carry_out, plan
 from headgate.hosting.endpoints import Endpoints
@@ -30,7 +31,7 @@ from headgate.hosting.session import Connection
 from headgate.pipeline.log import Entry
 from headgate.pipeline.rollouts import Rollout, Rollouts
 from headgate.pipeline.run import Run
-from headgate.pipeline.start import place_of, rollback_terms, rollout_terms, rollouts_of
+from headgate.pipeline.start import place_of, rollback_terms, rollout_terms
 from headgate.pipeline.story import line
 from headgate.rollout.judge import Case, Limits
 from headgate.spec import Project, load
@@ -124,7 +125,7 @@ class Scene:
         if kind == "linear":
             url = self.engine.put_linear(name, bias=bias)
         else:
-            url = self.engine.put_archive(name, lambda path: _write_hooks(path, *VERSIONS[kind]))
+            url = self.engine.put_archive(name, lambda path: write_hooks(path, *VERSIONS[kind]))
         archive = self.engine.home.store / url.removeprefix("s3://")
         version = registry.register(
             self.name,
@@ -155,17 +156,17 @@ class Scene:
     @property
     def rollouts(self) -> Rollouts:
         """Those of the project."""
-        return rollouts_of(self.project, ENVIRONMENT)
+        return Rollouts(Store(self.project.store), ENVIRONMENT)
 
     def start(self, number: int, *, at_once: bool = False) -> Rollout:
         """Start a rollout, as `headgate rollout start` does."""
         version = Registry(self.connection).version(self.name, number)
-        terms = rollout_terms(self.project, ENVIRONMENT, version, self.connection, at_once=at_once)
+        terms = rollout_terms(self.project, ENVIRONMENT, version, self.connection, self.rollouts, at_once=at_once)
         return launch(self.engine.home, self.project.store, terms, by=PERSON)
 
     def roll_back(self, reason: str = "a test") -> Rollout:
         """Start a rollback, as `headgate rollback` does."""
-        terms = rollback_terms(self.project, ENVIRONMENT, self.connection, reason)
+        terms = rollback_terms(place_of(self.project, ENVIRONMENT), self.connection, self.rollouts, reason)
         return launch(self.engine.home, self.project.store, terms, by=PERSON)
 
     def until(self, rollout: Rollout, condition: Callable[[Run], object], seconds: float = 30.0) -> Run:
@@ -286,8 +287,10 @@ def engine_alone() -> Iterator[RunningEngine]:
         shutil.rmtree(folder)
 
 
-def _write_hooks(path: Path, load: str, answer: str) -> None:
-    write_archive(path, write_code(path.parent / "content", _HOOKS.format(load=load, answer=answer)))
+def write_hooks(path: Path, load: str, answer: str, *, salt: str = "") -> None:
+    """A package with hooks of this kind; `salt` makes its bytes unlike all others."""
+    hooks = _HOOKS.format(load=load, answer=answer) + f"\n# {salt}\n"
+    write_archive(path, write_code(path.parent / "content", hooks))
 
 
 def entries(run: Run, kind: str) -> list[Entry]:

@@ -29,7 +29,7 @@ SECOND = "second-runner"
 def terms(scene: Scene, number: int) -> Terms:
     """What a start would begin with now."""
     version = Registry(scene.connection).version(scene.name, number)
-    return rollout_terms(scene.project, ENVIRONMENT, version, scene.connection)
+    return rollout_terms(scene.project, ENVIRONMENT, version, scene.connection, scene.rollouts)
 
 
 def runner(engine: RunningEngine) -> Process:

@@ -25,6 +25,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "register": "Register the package as a model version.",
         "approve": "Approve a model version for deployment.",
         "reject": "Reject a model version.",
+        "pin": "Pin a version in deploy/ENVIRONMENT.yaml, for a commit.",
     },
     "Endpoint": {
         "rollout": "Roll a version out by evidence; a bad one goes back by itself.",
@@ -33,6 +34,9 @@ SECTIONS: dict[str, dict[str, str]] = {
         "invoke": "Ask an endpoint.",
         "load": "Let virtual users ask the endpoint, and see how it answers.",
         "logs": "Show what model servers, gateway and engine wrote.",
+    },
+    "AWS": {
+        "infra": "What a project needs on AWS: write it, compare it, make it, remove it.",
     },
 }
 """Every command by purpose, with its one line of help. The module `headgate.cli.<name>` holds the command."""

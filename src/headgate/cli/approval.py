@@ -8,11 +8,14 @@ from headgate.errors import UsageError
 
 if TYPE_CHECKING:
     from headgate.pipeline.rollouts import Rollout
+    from headgate.wiring.targets import Target
 
 REASON_LIMIT = 1024
 
 
-def decide(call: Call, number: int, status: ApprovalStatus, reason: str, *, dry_run: bool) -> None:
+def decide(
+    call: Call, number: int, status: ApprovalStatus, reason: str, *, environment: str | None, dry_run: bool
+) -> None:
     """Record the decision and say what changed. Deciding again as before changes nothing but the reason."""
     from headgate.cli.rollout.shared import who
     from headgate.hosting.registry import Registry
@@ -20,10 +23,11 @@ def decide(call: Call, number: int, status: ApprovalStatus, reason: str, *, dry_
     reason = " ".join(reason.split())  # AWS takes one line
     if len(reason) > REASON_LIMIT:
         raise UsageError(f"The reason has {len(reason)} characters; {REASON_LIMIT} is the limit.")
-    registry = Registry(call.connect())
-    waiting = _waiting(call, number, status)
+    registry = Registry(call.registry_target(environment).connection)
+    target, waiting = _waiting(call, number, status, environment)
     if waiting is not None and not dry_run:
         run = waiting.tell("approve" if status == "Approved" else "reject", {"reason": reason}, by=who())
+        target.told(waiting)
         document = {"project": call.project.name, "version": number, "status": status, "reason": reason}
         call.out.show(
             {**document, "rollout": run.terms.id, "dry_run": False},
@@ -50,16 +54,23 @@ def decide(call: Call, number: int, status: ApprovalStatus, reason: str, *, dry_
     call.out.show(document, f"Version {number} of {before.project} {said}.", *next_step)
 
 
-def _waiting(call: Call, number: int, status: ApprovalStatus) -> "Rollout | None":
-    """The open rollout of this version that the decision is for: its log takes it, and its tick carries it on."""
-    from headgate.pipeline.start import rollouts_of
+def _waiting(
+    call: Call, number: int, status: ApprovalStatus, environment: str | None
+) -> "tuple[Target, Rollout | None]":
+    """The open rollout of this version that the decision is for: its log takes it, and its tick carries it on.
+
+    Where no environment was named, one on this machine: they share their versions.
+    """
     from headgate.rollout.plan import Approve
 
-    for environment in call.project.spec.environments:
-        rollout = rollouts_of(call.project, environment).open()
+    known = call.project.spec.environments
+    local = [name for name, settings in known.items() if settings.target == "local"]
+    for name in [environment] if environment else local or [call.environment(None)]:
+        target = call.target(name)
+        rollout = target.rollouts.open()
         if rollout is None or rollout.run().terms.version != number:
             continue
         run = rollout.run()
         if status == "Rejected" or run.asked or isinstance(run.present, Approve):
-            return rollout
-    return None
+            return target, rollout
+    return call.registry_target(environment), None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from headgate.cli.command import Call, Command
+from headgate.cli.command import Call, Command, env_option
 from headgate.cli.output import Table, number
 from headgate.core.versions import HELD_OUT
 from headgate.errors import GateFailed, Unavailable
@@ -26,11 +26,13 @@ class Champion:
 
 
 @click.command(cls=Command, example="headgate check && headgate package\nheadgate check --json")
-def command(call: Call) -> None:
+@env_option
+def command(call: Call, *, environment: str | None) -> None:
     """Test the newest run against the gates.
 
     The candidate is always the newest run. The champion is the newest Approved version in the registry; while no engine
     runs, the version that was registered last. Where it was measured on other held-out rows, the comparison says so.
+    With --env of an account, the champion is that environment's.
     Exits with 1 unless every gate passes.
     """
     from headgate.data.runs import Runs
@@ -38,7 +40,7 @@ def command(call: Call) -> None:
 
     project = call.project
     run = Runs(project.store).latest()
-    champion = _champion(call)
+    champion = _champion(call, environment)
     same_rows = champion.held_out == run.record.held_out_sha256
     report = check(run.record.metrics, project.spec.gates, champion.metrics, same_rows=same_rows)
     table = Table(
@@ -65,13 +67,13 @@ def _said(report: "Report") -> str:
     return f"{report.verdict}: the candidate does not get through ({', '.join(failed)})."
 
 
-def _champion(call: Call) -> Champion:
+def _champion(call: Call, environment: str | None) -> Champion:
     from headgate.cli.registered import recall
     from headgate.hosting.registry import Registry
 
     project = call.project
     try:
-        registry = Registry(call.connect())
+        registry = Registry(call.target(environment).connection if environment else call.connect())
         version = registry.newest_approved(project.name)
         if version is not None:
             rows = version.metadata.get(HELD_OUT, "")
@@ -82,6 +84,8 @@ def _champion(call: Call) -> Champion:
             return Champion(f"none ({lost})", None)
         return Champion("none yet (no version is Approved)", None)
     except Unavailable:
+        if environment and project.spec.environments[environment].target != "local":
+            raise
         known = recall(project.store)
         if known is None:
             return Champion("none yet (no engine runs, and nothing was registered from here)", None)

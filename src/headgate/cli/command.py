@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from headgate.engine.home import Home
     from headgate.hosting.session import Connection
     from headgate.spec import Project
+    from headgate.wiring.targets import Target
 
 env_option = click.option("--env", "environment", metavar="NAME", default=None, help="Environment of headgate.yaml.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
@@ -65,6 +66,18 @@ class Call:
             raise Refused(f"{where} on AWS; this command works on this machine.", hint=hint)
         said = f"headgate.yaml has no environment {name!r}." if name else "headgate.yaml has several environments."
         raise UsageError(said, hint=f"Choose one with --env: {', '.join(local)}.")
+
+    def target(self, name: str | None) -> "Target":
+        """An environment of the project, where it is: the one asked for, or the only one."""
+        from headgate.wiring.targets import target_of
+
+        return target_of(self.home, self.project, self.environment(name))
+
+    def registry_target(self, name: str | None) -> "Target":
+        """The environment whose registry is meant. Those on this machine share one, so that it need not be said."""
+        environments = self.project.spec.environments
+        local = [known for known, settings in environments.items() if settings.target == "local"]
+        return self.target(name or (local[0] if local else None))
 
     def endpoint(self, environment: str | None) -> str:
         """The project's endpoint in an environment."""

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from headgate.cli.command import Call, Command, dry_run_option, env_option
-from headgate.cli.register import BUCKET
 from headgate.core.versions import ModelVersion
-from headgate.errors import InvalidInput, NotFound, Refused
+from headgate.errors import Refused, UsageError
 
 if TYPE_CHECKING:
     from headgate.hosting.deployment import Deployment
@@ -32,14 +31,21 @@ def command(call: Call, *, number: int | None, environment: str | None, dry_run:
     from headgate.hosting.registry import Registry
     from headgate.hosting.routes import TAG_ROUTE
     from headgate.pipeline.probe import probe
-    from headgate.pipeline.start import place_of, rollouts_of
+    from headgate.pipeline.start import place_of
+    from headgate.pipeline.worlds import in_function
 
     name = call.environment(environment)
-    rollouts_of(call.project, name).next_number()  # refuses while a rollout is under way
+    if in_function(call.project, name):
+        raise UsageError(
+            f"The model of {name} is in a Lambda function: there is no endpoint to deploy to.",
+            hint=f"`headgate rollout start --env {name} --all-at-once` gives a version all traffic in one move.",
+        )
+    target = call.target(name)
+    target.rollouts.next_number()  # refuses while a rollout is under way
     place = place_of(call.project, name)
-    connection = call.connect()
+    connection = target.connection
     version = _chosen(call, Registry(connection), number)
-    check_archive(call, version)
+    target.require_archive(version)
     endpoints = Endpoints(connection)
     if dry_run:
         planned = plan(endpoints, version, place)
@@ -54,7 +60,7 @@ def command(call: Call, *, number: int | None, environment: str | None, dry_run:
         state = carry_out(endpoints, deployment, progress)
         progress("asking it a held-out row", None)
         probed = probe(
-            call.project.store,
+            target.row,
             version,
             connection,
             place.endpoint,
@@ -91,24 +97,6 @@ def _chosen(call: Call, registry: "Registry", number: int | None) -> ModelVersio
         )
     call.out.say(f"version {version.number} is the newest Approved one")
     return version
-
-
-def check_archive(call: Call, version: ModelVersion) -> None:
-    """See that the engine will find what was registered, before anything is changed. Raises NotFound, InvalidInput."""
-    from headgate.core.digest import sha256_file
-    from headgate.data.store import LocalBuckets
-    from headgate.hosting.registry import DIGEST
-
-    url, digest = version.model_data_url, version.metadata.get(DIGEST)
-    if digest is None or not url.startswith(f"s3://{BUCKET}/"):
-        return  # somebody else's registration: the engine will say
-    hint = "Run `headgate register` in a project folder whose newest package it is, or deploy another version."
-    try:
-        archive = LocalBuckets(call.home.store).open(url)
-    except NotFound as error:
-        raise NotFound(f"The package of version {version.number} is gone. {error.message}", hint=hint) from None
-    if sha256_file(archive) != digest:
-        raise InvalidInput(f"The package of version {version.number} is damaged: {archive}.", hint=hint)
 
 
 def _tell_owner(call: Call, deployment: "Deployment") -> None:

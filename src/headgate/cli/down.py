@@ -56,10 +56,11 @@ def _delete_endpoints(call: Call, dry_run: bool) -> None:
 
 def _abort_rollouts(call: Call) -> None:
     from headgate.cli.rollout.shared import who
-    from headgate.pipeline.start import rollouts_of
 
-    for environment in call.project.spec.environments:
-        rollout = rollouts_of(call.project, environment).open()
+    for environment, settings in call.project.spec.environments.items():
+        if settings.target != "local":
+            continue
+        rollout = call.target(environment).rollouts.open()
         if rollout is not None:
             with suppress(Refused):  # it ended at this moment
                 rollout.tell("abort", {"reason": "headgate down"}, by=who())

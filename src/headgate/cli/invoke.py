@@ -6,7 +6,9 @@ from typing import Any
 import click
 
 from headgate.cli.command import Call, Command, env_option
+from headgate.core import names
 from headgate.core.endpoints import Answer
+from headgate.errors import UsageError
 
 
 @click.command(
@@ -26,15 +28,25 @@ def command(
 
     Prints the answer; the variant that gave it is told on stderr. Without ENDPOINT, the project's own is asked.
     """
-    from headgate.cli.payload import read_payload
+    from headgate.cli.payload import JSON, read_payload
+    from headgate.hosting.functions import ALIAS, Functions
     from headgate.hosting.runtime import Runtime
+    from headgate.pipeline.worlds import in_function
 
     if len(words) > 2:
         raise click.UsageError("Expected [ENDPOINT] and one input; quote the JSON, so that the shell keeps it whole.")
     body, kind = read_payload(words[-1], content_type)
     endpoint = words[0] if len(words) == 2 else call.endpoint(environment)
-    answer = Runtime(call.connect()).invoke(endpoint, body, content_type=kind, variant=variant)
-    if not call.out.as_json:
+    own = len(words) == 1 or environment is not None
+    connection = call.target(environment).connection if own else call.connect()
+    if len(words) == 1 and in_function(call.project, call.environment(environment)):
+        if variant or kind != JSON:
+            raise UsageError("A Lambda function takes JSON, and no --variant: its alias chooses the version.")
+        endpoint = names.function(call.project.name, call.environment(environment), "model")
+        answer = Answer(Functions(connection).ask(endpoint, ALIAS, body), JSON, "")
+    else:
+        answer = Runtime(connection).invoke(endpoint, body, content_type=kind, variant=variant)
+    if answer.variant and not call.out.as_json:
         call.out.say(f"variant: {answer.variant}")
     document = {
         "endpoint": endpoint,

@@ -1,30 +1,27 @@
 """`headgate register`."""
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
 
 import headgate
-from headgate.cli.command import Call, Command, dry_run_option
-from headgate.core.manifest import SERVING_IMAGE
+from headgate.cli.command import Call, Command, dry_run_option, env_option
 from headgate.core.versions import HELD_OUT, METRIC_PREFIX, ModelVersion
-from headgate.errors import NotFound
 
 if TYPE_CHECKING:
     from headgate.data.packages import Package
     from headgate.hosting.registry import Registry
 
-BUCKET = "headgate-local"
-
 
 @click.command(cls=Command, example="headgate register\nheadgate register --dry-run")
+@click.option("--image", "asked", metavar="IMAGE", help="What runs it. On AWS needed, by digest: NAME@sha256:...")
+@env_option
 @dry_run_option
-def command(call: Call, *, dry_run: bool) -> None:
+def command(call: Call, *, asked: str | None, environment: str | None, dry_run: bool) -> None:
     """Register the package as a model version.
 
     Takes the newest package. The version waits for approval (`headgate approve`). The same package again gives the
-    version that exists, and puts its archive back where that was lost.
+    version that exists, and puts its archive back where that was lost. Each environment on AWS has versions of its own.
     """
     from headgate.data.packages import Packages
     from headgate.hosting.registry import Registry
@@ -32,9 +29,10 @@ def command(call: Call, *, dry_run: bool) -> None:
     project = call.project
     package = Packages(project.store).latest()
     package.verify()
-    registry = Registry(call.connect())
-    url = f"s3://{BUCKET}/{project.name}/{package.digest}/model.tar.gz"
-    found = registry.find_digest(project.name, package.digest)
+    target = call.registry_target(environment)
+    registry = Registry(target.connection)
+    url, found = target.url(package), registry.find_digest(project.name, package.digest)
+    image = found.image if found else target.image(asked, headgate.__version__)
     if dry_run:
         said = f"it is version {found.number} already" if found else f"would upload it to {url} and register it"
         document = {"project": project.name, "package": package.digest, "url": url, "dry_run": True}
@@ -42,8 +40,10 @@ def command(call: Call, *, dry_run: bool) -> None:
             {**document, "version": found.number if found else None}, f"package {package.digest[:12]}: {said}"
         )
         return
-    _upload(call, package, url)
-    version = found or _register(call, registry, package, url)
+    with call.out.progress("register") as progress:
+        progress("putting the package where it is found", None)
+        target.keep(package)
+    version = found or _register(call, registry, package, url, image)
     _remember(call, package, version)
     was = "is registered already" if found else "is registered"
     call.out.show(
@@ -56,7 +56,7 @@ def command(call: Call, *, dry_run: bool) -> None:
     )  # fmt: skip
 
 
-def _register(call: Call, registry: "Registry", package: "Package", url: str) -> ModelVersion:
+def _register(call: Call, registry: "Registry", package: "Package", url: str, image: str) -> ModelVersion:
     name, record = call.project.name, package.record
     registry.ensure_project(name)
     metadata = {
@@ -69,23 +69,11 @@ def _register(call: Call, registry: "Registry", package: "Package", url: str) ->
     return registry.register(
         name,
         digest=package.digest,
-        image=f"{SERVING_IMAGE}:{headgate.__version__}",
+        image=image,
         model_data_url=url,
         environment={},
         metadata=metadata,
     )
-
-
-def _upload(call: Call, package: "Package", url: str) -> None:
-    """Put the archive where the engine finds it, unless it is there; one that was deleted or damaged is put back."""
-    from headgate.core.digest import sha256_file
-    from headgate.data.store import LocalBuckets
-
-    buckets = LocalBuckets(call.home.store)
-    with suppress(NotFound):
-        if sha256_file(buckets.open(url)) == package.digest:
-            return
-    buckets.upload(package.path, url)
 
 
 def _remember(call: Call, package: "Package", version: ModelVersion) -> None:

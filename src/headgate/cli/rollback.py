@@ -3,7 +3,7 @@
 import click
 
 from headgate.cli.command import Call, Command, dry_run_option, env_option
-from headgate.cli.rollout.shared import document, rollouts, who
+from headgate.cli.rollout.shared import document, who
 
 
 @click.command(cls=Command, example='headgate rollback --dry-run\nheadgate rollback --reason "complaints from sales"')
@@ -17,24 +17,30 @@ def command(call: Call, *, reason: str, wait: bool, environment: str | None, dry
     That is the config in force before the last rollout or deployment, by the pointer on the endpoint; never "the newest
     other one". A second rollback goes forward again. A rollout that is under way is aborted instead.
     """
-    from headgate.pipeline.start import rollback_terms
-    from headgate.wiring.runner import launch
+    from headgate.pipeline.start import place_of
+    from headgate.pipeline.worlds import in_function, terms_back
 
     name, reason = call.environment(environment), " ".join(reason.split())[:1024]
-    connection = call.connect()
-    rollout = rollouts(call, name).open()
+    target = call.target(name)
+    connection = target.connection
+    rollout = target.rollouts.open()
     if rollout is not None:
         if not dry_run:
             rollout.tell("abort", {"reason": reason}, by=who())
+            target.told(rollout)
         said = f"The rollout that is under way {'would be' if dry_run else 'is'} aborted."
         shown = {**document(rollout.run()), "dry_run": dry_run}
     else:
-        terms = rollback_terms(call.project, name, connection, reason or f"{who()} asked for it.")
+        reason = reason or f"{who()} asked for it."
+        hooks = call.project.spec.package.code is not None
+        place = place_of(call.project, name)
+        function = in_function(call.project, name)
+        terms = terms_back(place, connection, target.rollouts, reason, function=function, refusable=hooks)
         would = "would go" if dry_run else "goes"
         said = f"{terms.endpoint} {would} back from {terms.config_before} to {terms.final_config}."
         shown = {"endpoint": terms.endpoint, "from": terms.config_before, "to": terms.final_config, "dry_run": dry_run}
         if not dry_run:
-            rollout = launch(call.home, call.project.store, terms, by=who())
+            rollout = target.launch(terms, by=who())
     if rollout is None or dry_run or not wait:
         call.out.show(shown, said)
         return

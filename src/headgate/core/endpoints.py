@@ -24,6 +24,14 @@ class VariantState:
 
 
 @dataclass(frozen=True, slots=True)
+class Serverless:
+    """Instead of instances: memory in MB, and how many requests are answered at the same time."""
+
+    memory: int
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
 class VariantTerms:
     """One production variant as an endpoint config asks for it."""
 
@@ -32,6 +40,7 @@ class VariantTerms:
     instance_type: str
     instances: int
     weight: float
+    serverless: Serverless | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,24 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How evidence comes, in whole seconds: in windows of `period`, settled `lag` after they ended; and how much later
+    than it happened a thing is known at all (`delay`), so that a bake is judged so much after its end."""
+
+    period: int = 1
+    lag: int = 3
+    delay: int = 0
+
+    def next(self, second: int) -> int:
+        """The first beginning of a window that is not before `second`."""
+        return -(-second // self.period) * self.period
+
+    def settled(self, now: float) -> int:
+        """Up to which second nothing changes any more."""
+        return int((now - self.lag) // self.period) * self.period
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """One variant in one window: units that were first seen, first failed, and were first slower than the baseline's
     p50, p90 and p99 (thresholds frozen beforehand) in it; and all its requests."""

@@ -1,10 +1,11 @@
 """Keys and bytes: a project's store, and the local stand-in for S3 buckets.
 
-`Store` is a folder today; reading and listing go through obstore, so that `s3://` becomes a second constructor and
-nothing else. Writing does not: obstore neither syncs nor could it sync *before* the name appears, and a create-only key
-that appears empty after a power cut could never be written again. So a write goes to `<key>#<number>` (a name that
-obstore never lists, and that no key can have), is synced, then linked (create-only: the link fails where the key
-exists, whoever races) or renamed, and the folder is synced. What a killed process leaves is swept at the next opening.
+`Objects` is what a store can do; `Store` does it in a folder, `data.bucket.BucketStore` in an S3 bucket. Reading and
+listing go through obstore on both sides. Writing into a folder does not: obstore neither syncs nor could it sync
+*before* the name appears, and a create-only key that appears empty after a power cut could never be written again. So a
+write goes to `<key>#<number>` (a name that obstore never lists, and that no key can have), is synced, then linked
+(create-only: the link fails where the key exists, whoever races) or renamed, and the folder is synced. What a killed
+process leaves is swept at the next opening.
 """
 
 import itertools
@@ -13,11 +14,11 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from headgate.core.files import sync_folder, writing
 from headgate.errors import InvalidInput, NotFound, Refused
@@ -31,12 +32,34 @@ TEMPORARY = re.compile(r".+#[0-9]+", re.DOTALL)
 STALE_SECONDS = 3600.0
 
 
+class Objects(Protocol):
+    """A store. `str()` says where it is, for messages. What does not answer raises Unavailable."""
+
+    def put(self, key: str, data: bytes, *, create_only: bool = False) -> None:
+        """Write `key` as a whole; durable when this returns. Raises Refused where it exists and `create_only`."""
+
+    def get(self, key: str) -> bytes:
+        """The bytes of `key`. Raises NotFound."""
+
+    def exists(self, key: str) -> bool:
+        """Whether there is such a key."""
+
+    def list(self, prefix: str = "") -> list[str]:
+        """All keys in the folder `prefix`, and in those below it, sorted."""
+
+    def folders(self, prefix: str) -> Sequence[str]:
+        """The names of the folders in the folder `prefix`, sorted."""
+
+
 class Store:
     """Bytes by key, in a folder, which is made by the first write. Keys are relative paths of plain characters, such as
     `runs/1/000012.json`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    def __str__(self) -> str:
+        return str(self.folder)
 
     @classmethod
     def open(cls, folder: Path) -> "Store":
@@ -74,6 +97,11 @@ class Store:
             return []
         batches = obstore.list(self._objects, prefix.rstrip("/") or None)
         return sorted(found["path"] for found in itertools.chain.from_iterable(batches))
+
+    def folders(self, prefix: str) -> Sequence[str]:
+        """The names of the folders in the folder `prefix`, sorted."""
+        folder = self._path(prefix)
+        return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
 
     @cached_property
     def _objects(self) -> "LocalStore":

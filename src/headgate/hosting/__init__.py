@@ -7,6 +7,9 @@
     canary       what the steps of a rollout ask for, and whose an endpoint is meanwhile
     evidence     what was counted of two variants, from CloudWatch's API
     runtime      ask an endpoint
+    functions    Lambda functions: images, published versions, the alias that callers reach, and asking it
+    alias        what the steps of a rollout ask of a function, and what its alias runs, told as of an endpoint
+    function_evidence    what was counted of two versions behind an alias
     front_door   the Lambda function that asks one for callers outside
     refusals     what these callers are told when it does not answer
 

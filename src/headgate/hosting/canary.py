@@ -10,12 +10,14 @@ rollout is open the endpoint carries its id; on Headgate's engine, callers of a 
 answer where the fallback tag says so.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from headgate.core.endpoints import EndpointState, VariantTerms
 from headgate.core.versions import ModelVersion
 from headgate.errors import Refused
-from headgate.hosting.deployment import TAG_LAST_GOOD, TAG_ROLLOUT, VARIANT, Place, named, of
+from headgate.hosting.deployment import TAG_LAST_GOOD, TAG_ROLLOUT, VARIANT, Place, alone, named, of
 from headgate.hosting.endpoints import Endpoints
 
 CANARY = "canary"
@@ -23,6 +25,19 @@ WHOLE = 100.0
 TAG_GENERATION = "headgate:generation"
 TAG_FALLBACK = "headgate:fallback"
 TAG_TRY_SECONDS = "headgate:try-seconds"
+
+
+class Tagged(Protocol):
+    """What keeps tags: endpoints, and functions."""
+
+    def tags(self, arn: str) -> dict[str, str]:
+        """All tags."""
+
+    def tag(self, arn: str, tags: Mapping[str, str]) -> None:
+        """Add or overwrite some."""
+
+    def untag(self, arn: str, keys: Sequence[str]) -> None:
+        """Take some away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +71,7 @@ def create_pair(endpoints: Endpoints, version: ModelVersion, place: Place, confi
     create_final(endpoints, version, place)
     stable = stable_terms(endpoints, config_before)
     canary = of(version, place, CANARY)
-    endpoints.create_model(
-        canary.model,
-        image=version.image,
-        model_data_url=version.model_data_url,
-        environment=canary.container_environment,
-    )
+    endpoints.create_model(canary.model, version, canary.container_environment)
     before = VariantTerms(VARIANT, stable.model, stable.instance_type, stable.instances, WHOLE)
     beside = VariantTerms(CANARY, canary.model, place.instance_type, place.instances, 0)
     endpoints.create_config(pair.canary, [before, beside])
@@ -70,14 +80,8 @@ def create_pair(endpoints: Endpoints, version: ModelVersion, place: Place, confi
 def create_final(endpoints: Endpoints, version: ModelVersion, place: Place) -> None:
     """Model and config of the new version alone."""
     final = of(version, place)
-    endpoints.create_model(
-        final.model,
-        image=version.image,
-        model_data_url=version.model_data_url,
-        environment=final.container_environment,
-    )
-    alone = VariantTerms(VARIANT, final.model, place.instance_type, place.instances, 1)
-    endpoints.create_config(final.config, [alone])
+    endpoints.create_model(final.model, version, final.container_environment)
+    endpoints.create_config(final.config, [alone(final.model, place)])
 
 
 def shift(endpoints: Endpoints, endpoint: str, percent: float) -> None:
@@ -92,7 +96,7 @@ def canary_percent(state: EndpointState) -> float | None:
     return 100.0 * weights[CANARY] / total if CANARY in weights and total else None
 
 
-def claim(endpoints: Endpoints, arn: str, *, rollout: str, generation: int, last_good: str) -> None:
+def claim(endpoints: Tagged, arn: str, *, rollout: str, generation: int, last_good: str) -> None:
     """Write on the endpoint whose it is for now, and where the way back leads. Raises Refused where it is another's."""
     other = endpoints.tags(arn).get(TAG_ROLLOUT, rollout)
     if other != rollout:
@@ -106,6 +110,6 @@ def let_fall_back(endpoints: Endpoints, arn: str, try_seconds: float) -> None:
     endpoints.tag(arn, {TAG_FALLBACK: VARIANT, TAG_TRY_SECONDS: f"{try_seconds:g}"})
 
 
-def release(endpoints: Endpoints, arn: str) -> None:
+def release(endpoints: Tagged, arn: str) -> None:
     """The endpoint belongs to no rollout any more."""
     endpoints.untag(arn, [TAG_ROLLOUT, TAG_FALLBACK, TAG_TRY_SECONDS])

@@ -9,11 +9,11 @@ other config". Old models and configs stay.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 from headgate.core.digest import digest_json
-from headgate.core.endpoints import EndpointState, VariantTerms, endpoint_name
+from headgate.core.endpoints import EndpointState, Serverless, VariantTerms, endpoint_name
 from headgate.core.progress import Progress
 from headgate.core.versions import ModelVersion
 from headgate.errors import Refused
@@ -45,6 +45,8 @@ class Place:
     variables: Mapping[str, str] = field(default_factory=dict)
     route: str = ""
     """A path of its own at the gateway; empty for none."""
+    serverless: Serverless | None = None
+    """On AWS, instead of instances."""
 
     @property
     def endpoint(self) -> str:
@@ -76,7 +78,9 @@ class Deployment:
         last = (own_path,) if own_path else ()
         if self.change == "none":
             return last
-        count = f"{self.place.instances} x {self.place.instance_type}"
+        serverless, count = self.place.serverless, f"{self.place.instances} x {self.place.instance_type}"
+        if serverless is not None:
+            count = f"serverless, {serverless.memory} MB, {serverless.concurrency} at a time"
         return (
             f"create model {self.model} from {self.version.model_data_url}",
             f"create endpoint config {self.config} (variant {VARIANT}, {count})",
@@ -113,8 +117,14 @@ def of(version: ModelVersion, place: Place, variant: str = VARIANT) -> Deploymen
     environment = {**version.environment, **place.variables, **here}
     content = [version.image, version.model_data_url, environment]
     model = named(place, version.number, content)
-    config = named(place, version.number, [content, place.instance_type, place.instances])
+    size = asdict(place.serverless) if place.serverless else [place.instance_type, place.instances]
+    config = named(place, version.number, [content, *([size] if place.serverless else size)])
     return Deployment(place, version, model, config, environment, "create")
+
+
+def alone(model: str, place: Place) -> VariantTerms:
+    """A model as the only variant of a place."""
+    return VariantTerms(VARIANT, model, place.instance_type, place.instances, 1, place.serverless)
 
 
 def named(place: Place, version: int, content: object) -> str:
@@ -137,15 +147,8 @@ def carry_out(
     tags = {TAG_PROJECT: place.project, TAG_ENVIRONMENT: place.environment, TAG_VERSION: str(version.number)}
     if deployment.change != "none":
         progress(f"creating model and config {config}", None)
-        endpoints.create_model(
-            deployment.model,
-            image=version.image,
-            model_data_url=version.model_data_url,
-            environment=deployment.container_environment,
-        )
-        endpoints.create_config(
-            config, [VariantTerms(VARIANT, deployment.model, place.instance_type, place.instances, 1)]
-        )
+        endpoints.create_model(deployment.model, version, deployment.container_environment)
+        endpoints.create_config(config, [alone(deployment.model, place)])
     match deployment.change:
         case "update":
             endpoints.tag(deployment.endpoint_arn, {TAG_LAST_GOOD: deployment.last_good})

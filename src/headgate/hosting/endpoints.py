@@ -9,16 +9,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
-from headgate.core.endpoints import EndpointState, VariantState, VariantTerms
+from headgate.core.endpoints import EndpointState, Serverless, VariantState, VariantTerms
 from headgate.core.progress import Progress
+from headgate.core.versions import ModelVersion
 from headgate.errors import NotFound, Refused, Unavailable
 from headgate.hosting.session import Connection, domain_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker.literals import ProductionVariantInstanceTypeType
-    from mypy_boto3_sagemaker.type_defs import DescribeEndpointOutputTypeDef, ProductionVariantTypeDef, TagTypeDef
+    from mypy_boto3_sagemaker.type_defs import (
+        ContainerDefinitionTypeDef,
+        DescribeEndpointOutputTypeDef,
+        ProductionVariantOutputTypeDef,
+        ProductionVariantTypeDef,
+        TagTypeDef,
+    )
 
-POLL_SECONDS = 0.2
+POLL_SECONDS, AWS_POLL_SECONDS = 0.2, 2.0
 WAIT_SECONDS = 900.0
 SILENCE_SECONDS = 20.0
 """How long an engine that is being restarted may stay silent while we wait for an endpoint."""
@@ -70,19 +77,34 @@ class Endpoints:
                 variant.get("InstanceType", ""),
                 variant.get("InitialInstanceCount", 1),
                 variant.get("InitialVariantWeight", 1.0),
+                _serverless(variant),
             )
             for variant in body["ProductionVariants"]
         )
 
     # ---- change
 
-    def create_model(self, name: str, *, image: str, model_data_url: str, environment: Mapping[str, str]) -> None:
-        """A model; no error when one of this name exists: names say what is in them."""
+    def create_model(self, name: str, version: ModelVersion, environment: Mapping[str, str]) -> None:
+        """A model of a version; no error when one of this name exists: names say what is in them.
+
+        On AWS it is made from the registered package, which has to be Approved: what runs is what the registry says.
+        """
+        variables = dict(environment)
+        registered: ContainerDefinitionTypeDef = {"ModelPackageName": version.arn, "Environment": variables}
         with _once(), domain_errors():
+            if self._connection.environment:
+                self._connection.control.create_model(
+                    ModelName=name, ExecutionRoleArn=self._connection.role, Containers=[registered]
+                )
+                return
             self._connection.control.create_model(
                 ModelName=name,
                 ExecutionRoleArn=self._connection.role,
-                PrimaryContainer={"Image": image, "ModelDataUrl": model_data_url, "Environment": dict(environment)},
+                PrimaryContainer={
+                    "Image": version.image,
+                    "ModelDataUrl": version.model_data_url,
+                    "Environment": variables,
+                },
             )
 
     def create_config(self, name: str, variants: Sequence[VariantTerms]) -> None:
@@ -188,7 +210,7 @@ class Endpoints:
                     f"Endpoint {name} did not settle within {seconds:g} seconds.",
                     hint="It may still: `headgate status`.",
                 )
-            time.sleep(POLL_SECONDS)
+            time.sleep(AWS_POLL_SECONDS if self._connection.environment else POLL_SECONDS)
 
 
 @contextmanager
@@ -201,6 +223,14 @@ def _once() -> Iterator[None]:
 
 
 def _variant(terms: VariantTerms) -> "ProductionVariantTypeDef":
+    if terms.serverless is not None:
+        memory, concurrency = terms.serverless.memory, terms.serverless.concurrency
+        return {
+            "VariantName": terms.name,
+            "ModelName": terms.model,
+            "ServerlessConfig": {"MemorySizeInMB": memory, "MaxConcurrency": concurrency},
+            "InitialVariantWeight": terms.weight,
+        }
     return {
         "VariantName": terms.name,
         "ModelName": terms.model,
@@ -208,6 +238,11 @@ def _variant(terms: VariantTerms) -> "ProductionVariantTypeDef":
         "InstanceType": cast("ProductionVariantInstanceTypeType", terms.instance_type),
         "InitialVariantWeight": terms.weight,
     }
+
+
+def _serverless(variant: "ProductionVariantOutputTypeDef") -> Serverless | None:
+    found = variant.get("ServerlessConfig")
+    return Serverless(found["MemorySizeInMB"], found["MaxConcurrency"]) if found else None
 
 
 def _tags(tags: Mapping[str, str]) -> "list[TagTypeDef]":

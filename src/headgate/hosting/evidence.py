@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from headgate.core.evidence import Baseline, Counts, Tail, Window
+from headgate.core.evidence import Baseline, Counts, Rhythm, Tail, Window
 from headgate.hosting.session import Connection, domain_errors
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ Values = dict[str, dict[int, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class Question:
     """One metric of one variant. `more` are dimensions beyond endpoint and variant."""
 
     id: str
@@ -60,6 +60,8 @@ class _Question:
 class Evidence:
     """What the platform counted of the variants `stable` and `canary`. All times are epoch seconds."""
 
+    rhythm = Rhythm()
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
@@ -85,7 +87,7 @@ class Evidence:
             for variant in (STABLE, CANARY)
             for question in _questions(variant, step_began, rollout_began, slow_began or rollout_began, thresholds)
         ]
-        values = self._values(endpoint, asked, start, end, period=1)
+        values = self.values(endpoint, asked, start, end, period=1)
         seconds = sorted({second for found in values.values() for second in found})
         return [
             Window(float(second), 1.0, _counts(values, STABLE, second), _counts(values, CANARY, second))
@@ -123,34 +125,40 @@ class Evidence:
         """For each variant how many were measured, then their percentiles; None unless there are some of each."""
         asked = {
             variant: [
-                _Question(f"{variant}_{statistic}", SAGEMAKER, "ModelLatency", variant, statistic)
+                Question(f"{variant}_{statistic}", SAGEMAKER, "ModelLatency", variant, statistic)
                 for statistic in ("SampleCount", *percentiles)
             ]
             for variant in variants
         }
         questions = [question for of_variant in asked.values() for question in of_variant]
-        values = self._values(endpoint, questions, start, end, period=_one_period(end - start))
+        values = self.values(endpoint, questions, start, end, period=_one_period(end - start))
         if any(not values[question.id] for question in questions):
             return None
         return {variant: [sum(values[q.id].values()) for q in of_variant] for variant, of_variant in asked.items()}
 
-    def _values(self, endpoint: str, asked: list[_Question], start: int, end: int, *, period: int) -> Values:
-        request: dict[str, Any] = {
-            "MetricDataQueries": [question.query(endpoint, period) for question in asked],
-            "StartTime": start,
-            "EndTime": end,
-            "ScanBy": "TimestampAscending",
-        }
-        values: Values = defaultdict(dict)
-        while True:
-            with domain_errors():
-                page = self._connection.metrics.get_metric_data(**request)
-            for result in page["MetricDataResults"]:
-                times = (int(time.timestamp()) for time in result["Timestamps"])
-                values[result["Id"]].update(zip(times, result["Values"], strict=True))
-            if not page.get("NextToken"):
-                return values
-            request["NextToken"] = page["NextToken"]
+    def values(self, endpoint: str, asked: list[Question], start: int, end: int, *, period: int) -> Values:
+        """The value of each question in each period."""
+        return read_metrics(self._connection, [question.query(endpoint, period) for question in asked], start, end)
+
+
+def read_metrics(connection: Connection, queries: "list[MetricDataQueryTypeDef]", start: int, end: int) -> Values:
+    """GetMetricData, all pages."""
+    request: dict[str, Any] = {
+        "MetricDataQueries": queries,
+        "StartTime": start,
+        "EndTime": end,
+        "ScanBy": "TimestampAscending",
+    }
+    values: Values = defaultdict(dict)
+    while True:
+        with domain_errors():
+            page = connection.metrics.get_metric_data(**request)
+        for result in page["MetricDataResults"]:
+            times = (int(time.timestamp()) for time in result["Timestamps"])
+            values[result["Id"]].update(zip(times, result["Values"], strict=True))
+        if not page.get("NextToken"):
+            return values
+        request["NextToken"] = page["NextToken"]
 
 
 def _questions(
@@ -159,15 +167,15 @@ def _questions(
     rollout_began: int,
     slow_began: int,
     thresholds: tuple[float, float, float] | None,
-) -> Iterator[_Question]:
+) -> Iterator[Question]:
     step, rollout, slow = (("Since", str(began)) for began in (step_began, rollout_began, slow_began))
-    yield _Question(f"{variant}_requests", SAGEMAKER, "Invocations", variant)
-    yield _Question(f"{variant}_seen", HEADGATE, "UnitsSeen", variant, more=(step,))
-    yield _Question(f"{variant}_failing", HEADGATE, "UnitsFailing", variant, more=(rollout,))
+    yield Question(f"{variant}_requests", SAGEMAKER, "Invocations", variant)
+    yield Question(f"{variant}_seen", HEADGATE, "UnitsSeen", variant, more=(step,))
+    yield Question(f"{variant}_failing", HEADGATE, "UnitsFailing", variant, more=(rollout,))
     for name, threshold in zip(SLOWNESS, thresholds or (), strict=False):
         # Latencies are whole microseconds, so being slower than a threshold is being slower than its whole part.
         slower_than = ("Microseconds", str(math.floor(threshold)))
-        yield _Question(f"{variant}_{name}", HEADGATE, "UnitsSlow", variant, more=(slow, slower_than))
+        yield Question(f"{variant}_{name}", HEADGATE, "UnitsSlow", variant, more=(slow, slower_than))
 
 
 def _counts(values: Values, variant: str, second: int) -> Counts:

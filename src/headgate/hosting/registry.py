@@ -1,4 +1,5 @@
-"""The model registry: a project is a model package group, a model version one package in it.
+"""The model registry: a project is a model package group, a model version one package in it. On AWS each environment of
+a project has a group of its own (`core.names`), as it may be in another account.
 
 A version is found again by its digest: the package description of every version that Headgate registers ends with it,
 and the list of versions shows descriptions, so that one call answers "is this package registered already?". The
@@ -7,8 +8,10 @@ must not make it the newest.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from headgate.core import names
 from headgate.core.versions import ApprovalStatus, ModelVersion, approval_status
 from headgate.errors import InvalidInput, NotFound, Refused
 from headgate.hosting.session import Connection, domain_errors
@@ -28,7 +31,9 @@ class Registry:
         self._connection = connection
 
     def ensure_project(self, project: str) -> None:
-        """Create the project's group unless it exists."""
+        """Create the project's group unless it exists. On AWS it is `headgate infra deploy` that does."""
+        if self._connection.environment:
+            return
         try:
             with domain_errors():
                 self._connection.control.create_model_package_group(
@@ -54,7 +59,7 @@ class Registry:
         _check_metadata(metadata)
         with domain_errors():
             answer = self._connection.control.create_model_package(
-                ModelPackageGroupName=project,
+                ModelPackageGroupName=self._group(project),
                 ModelPackageDescription=_description(project, digest),
                 ModelApprovalStatus="PendingManualApproval",
                 InferenceSpecification={
@@ -108,15 +113,25 @@ class Registry:
         try:
             with domain_errors():
                 pages = self._connection.control.get_paginator("list_model_packages").paginate(
-                    ModelPackageGroupName=project, PaginationConfig={"PageSize": 100}
+                    ModelPackageGroupName=self._group(project), PaginationConfig={"PageSize": 100}
                 )
                 return [summary for page in pages for summary in page["ModelPackageSummaryList"]]
         except NotFound:
             return []  # no group yet: no version yet
 
+    def by_arn(self, arn: str) -> ModelVersion:
+        """The version of this ARN. Raises NotFound."""
+        return self._describe(arn)
+
     def _describe(self, arn: str) -> ModelVersion:
         with domain_errors():
-            return _version(self._connection.control.describe_model_package(ModelPackageName=arn))
+            found = _version(self._connection.control.describe_model_package(ModelPackageName=arn))
+        suffix = f"-{self._connection.environment}"
+        return replace(found, project=found.project.removesuffix(suffix)) if self._connection.environment else found
+
+    def _group(self, project: str) -> str:
+        environment = self._connection.environment
+        return names.group(project, environment) if environment else project
 
 
 def _description(project: str, digest: str) -> str:

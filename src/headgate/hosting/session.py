@@ -31,9 +31,14 @@ NO_FILE = "/dev/null"
 
 _MISSING = ("could not find", "does not exist", "not found")
 _REFUSED = ("already exist", "in-progress", "in progress", "cannot update", "cannot delete")
-_KEYS_REFUSED = ("AccessDeniedException", "InvalidSignatureException", "UnrecognizedClientException",
+_DENIED = ("AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation")
+_KEYS_REFUSED = ("ExpiredToken", "ExpiredTokenException", "InvalidSignatureException", "UnrecognizedClientException",
                  "SignatureDoesNotMatch", "InvalidClientTokenId", "IncompleteSignature", "MissingAuthenticationToken",
                  "MissingAuthenticationTokenException")  # fmt: skip
+
+_FUNCTION_REFUSED = ("PreconditionFailedException", "ResourceConflictException", "CodeStorageExceededException")
+_LATER = ("TooManyRequestsException", "ResourceNotReadyException", "CodeArtifactUserPendingException")
+"""Lambda's own: what it refuses, and what it will do in a while."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,9 @@ class Connection:
     secret_key: str
     role: str = "arn:aws:iam::000000000000:role/headgate"
     """What models run as. The engine only keeps it, as AWS's API asks for one."""
+    environment: str = ""
+    """On AWS, which environment this is: it has a model package group of its own, and models are made from the
+    registered package. Empty for the engine on this machine, whose registry all environments share."""
 
     @cached_property
     def control(self) -> "SageMakerClient":
@@ -63,6 +71,11 @@ class Connection:
     def metrics(self) -> "CloudWatchClient":
         """The CloudWatch client."""
         return cast("CloudWatchClient", self._client("cloudwatch", self.control_url, CONTROL_READ_SECONDS, attempts=3))
+
+    @cached_property
+    def functions(self) -> Any:
+        """The Lambda client. Every call that we make may be made again."""
+        return self._client("lambda", self.control_url, CONTROL_READ_SECONDS, attempts=3)
 
     def make_clients(self) -> None:
         """Make all clients now. They may be shared between threads; making them may not."""
@@ -113,10 +126,15 @@ def domain_errors() -> Iterator[None]:
         raise InvalidInput(str(error)) from error
     except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
         # EndpointConnectionError, time-outs and cut connections; all of them know the URL or have it in their text.
-        url = error.kwargs.get("endpoint_url", "")
+        url = str(error.kwargs.get("endpoint_url", ""))
+        who = "AWS" if ".amazonaws.com" in f"{url}{error}" else "The engine"
         raise Unavailable(
-            f"The engine does not answer at {url}." if url else f"The engine does not answer: {error}.",
-            hint="Is it running? `headgate status` tells, `headgate up` starts it.",
+            f"{who} does not answer at {url}." if url else f"{who} does not answer: {error}.",
+            hint="Is the network there?" if who == "AWS" else "Is it running? `headgate status`, `headgate up`.",
+        ) from error
+    except exceptions.BotoCoreError as error:  # no credentials, no such profile, a login that has run out
+        raise Refused(
+            f"There are no AWS credentials to use: {error}", hint="`aws sts get-caller-identity` has to work first."
         ) from error
 
 
@@ -129,14 +147,23 @@ def _translate(error: "ClientError") -> HeadgateError:
     if code == "ModelError":
         return _model_error(body, message)
     if code in _KEYS_REFUSED:
-        return Refused(f"The engine refused our keys: {message}", hint="`headgate up` writes the right ones.")
-    if code.startswith("ResourceNotFound") or (status == 400 and any(text in lower for text in _MISSING)):
+        return Refused(
+            f"The API refused our keys: {message}",
+            hint="The engine's: `headgate up` writes the right ones. AWS's: are they of this account, and not expired?",
+        )
+    if code in _DENIED:
+        return Refused(f"The API denies it: {message}", hint="`headgate infra synth` shows what each role may do.")
+    if code.startswith("ResourceNotFound") or (status in (400, 404) and any(text in lower for text in _MISSING)):
         return NotFound(message, hint="`headgate status` lists what there is.")
-    if code in ("ResourceInUse", "ConflictException", "ResourceLimitExceeded", "LimitExceeded") or any(
-        text in lower for text in _REFUSED
-    ):
+    if code in (
+        "ResourceInUse",
+        "ConflictException",
+        "ResourceLimitExceeded",
+        "LimitExceeded",
+        *_FUNCTION_REFUSED,
+    ) or any(text in lower for text in _REFUSED):
         return Refused(message)
-    if status >= 500 or code in ("ThrottlingException", "RequestLimitExceeded", "ModelNotReadyException"):
+    if status >= 500 or code in ("ThrottlingException", "RequestLimitExceeded", "ModelNotReadyException", *_LATER):
         return Unavailable(f"{code}: {message}", hint="Try again; `headgate logs --of engine` may say more.")
     return InvalidInput(message)
 

@@ -7,19 +7,20 @@ import time
 from collections.abc import Callable, Mapping
 
 from headgate.core.endpoints import EndpointState
-from headgate.core.evidence import Baseline, Tail, Window
+from headgate.core.evidence import Baseline, Rhythm, Tail, Window
 from headgate.core.versions import ApprovalStatus, ModelVersion
-from headgate.data.store import Store
 from headgate.hosting import canary
 from headgate.hosting.deployment import TAG_ENVIRONMENT, TAG_LAST_GOOD, TAG_PROJECT, TAG_ROLLOUT, TAG_VERSION, Place
 from headgate.hosting.endpoints import Endpoints
 from headgate.hosting.evidence import Evidence
+from headgate.hosting.evidence_by_minute import evidence_of
 from headgate.hosting.registry import Registry
 from headgate.hosting.routes import claim_route
 from headgate.hosting.session import Connection
-from headgate.pipeline.probe import Probed, probe
+from headgate.pipeline.probe import Probed, Row, probe
 from headgate.pipeline.run import Analysis, Thresholds
 from headgate.pipeline.terms import Terms
+from headgate.rollout.plan import Start
 
 REMEMBERED_SECONDS = 1.0
 WARM_UPS = 10
@@ -30,20 +31,39 @@ class HostedWorld:
     """One rollout's surroundings: see `pipeline.world.World` for what each call does."""
 
     def __init__(
-        self, connection: Connection, store: Store, terms: Terms, clock: Callable[[], float] = time.monotonic
+        self,
+        connection: Connection,
+        row: Row,
+        terms: Terms,
+        *,
+        evidence: Evidence | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`evidence`: by the second or by the minute; by default as the connection has it."""
         self._connection = connection
-        self._store = store
+        self._row = row
         self._terms = terms
         self._clock = clock
         self._endpoints = Endpoints(connection)
         self._registry = Registry(connection)
-        self._evidence = Evidence(connection)
-        self._place = Place(terms.project, terms.environment, terms.instance_type, terms.instances, terms.variables)
+        self._evidence = evidence or evidence_of(connection)
+        self._place = Place(
+            terms.project,
+            terms.environment,
+            terms.instance_type,
+            terms.instances,
+            terms.variables,
+            serverless=terms.serverless,
+        )
         self._pair = canary.Pair(terms.canary_config, terms.final_config)
         self._arn = ""
         self._tags: tuple[float, Mapping[str, str]] | None = None
         self._version: tuple[float, ModelVersion] | None = None
+
+    @property
+    def rhythm(self) -> Rhythm:
+        """See `World`."""
+        return self._evidence.rhythm
 
     def endpoint(self) -> EndpointState | None:
         """See `World`."""
@@ -69,6 +89,16 @@ class HostedWorld:
         """See `World`."""
         self._version = self._clock(), self._registry.set_status(self.version(), status, reason)
 
+    def prepare(self) -> None:
+        """Make the models and configs of the rollout ahead, where its version is Approved; they answer nobody yet."""
+        version = self.version()
+        if version.status != "Approved":
+            return
+        if self._pair.canary and self._terms.config_before and any(isinstance(s, Start) for s in self._terms.steps):
+            canary.create_pair(self._endpoints, version, self._place, self._terms.config_before, self._pair)
+        else:
+            canary.create_final(self._endpoints, version, self._place)
+
     def start_canary(self, try_seconds: float) -> None:
         """See `World`."""
         canary.create_pair(self._endpoints, self.version(), self._place, self._terms.config_before, self._pair)
@@ -86,7 +116,7 @@ class HostedWorld:
         canary.create_final(self._endpoints, self.version(), self._place)
         if self._arn:
             self._claim()
-            self._endpoints.update(self._terms.endpoint, self._pair.final, retain_counts=True)
+            self._endpoints.update(self._terms.endpoint, self._pair.final, retain_counts=self._place.serverless is None)
         else:
             self._endpoints.create(self._terms.endpoint, self._pair.final, self._ours(self._terms.version))
 
@@ -124,7 +154,7 @@ class HostedWorld:
     def _ask(self, version: int, *, variant: str = "", times: int = 1) -> Probed:
         known = self._registry.version(self._terms.project, version)
         return probe(
-            self._store.folder,
+            self._row,
             known,
             self._connection,
             self._terms.endpoint,

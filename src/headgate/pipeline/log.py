@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from headgate.core.digest import canonical_json, sha256
-from headgate.data.store import Store
-from headgate.errors import InvalidInput, Refused
+from headgate.data.store import Objects
+from headgate.errors import InvalidInput, NotFound, Refused
 
 MOST_ENTRIES = 100_000
 
@@ -31,7 +31,7 @@ class Entry:
 class RunLog:
     """One log. Entries that were read once are kept: an entry never changes."""
 
-    def __init__(self, store: Store, folder: str) -> None:
+    def __init__(self, store: Objects, folder: str) -> None:
         self.folder = folder
         self._store = store
         self._entries: list[Entry] = []
@@ -53,11 +53,13 @@ class RunLog:
     def read(self) -> list[Entry]:
         """All entries. Raises InvalidInput where one is damaged, gone, or does not follow the one before it."""
         self._require_last()
-        while self._store.exists(self._key(len(self._entries) + 1)):
-            data = self._store.get(self._key(len(self._entries) + 1))
+        while True:
+            try:
+                data = self._store.get(self._key(len(self._entries) + 1))
+            except NotFound:
+                return self._entries
             self._entries.append(self._checked(data))
             self._digest = sha256(data)
-        return self._entries
 
     def append(self, kind: str, content: Mapping[str, Any], *, at: float, by: str) -> Entry:
         """Write the next entry after those that were read; durable when this returns.
@@ -81,7 +83,7 @@ class RunLog:
         last = len(self._entries)
         if last and not self._store.exists(self._key(last)):
             raise InvalidInput(
-                f"{self._store.folder / self._key(last)} is gone: the log was deleted by hand.",
+                f"{self._store}/{self._key(last)} is gone: the log was deleted by hand.",
                 hint="Restore the folder from a backup; the endpoint was left as it is.",
             )
 
@@ -90,7 +92,7 @@ class RunLog:
 
     def _checked(self, data: bytes) -> Entry:
         number = len(self._entries) + 1
-        where = f"{self._store.folder / self._key(number)}"
+        where = f"{self._store}/{self._key(number)}"
         try:
             document = json.loads(data)
             entry = Entry(

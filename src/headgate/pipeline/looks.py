@@ -1,9 +1,10 @@
 """The evidence of the step that is analysed, and what the judge says of it.
 
-Evidence comes by the second. A second that ended LAG_SECONDS ago does not change any more: its window is folded into
-the case for good, and now and then the case goes into the log, from where anybody goes on. Younger seconds are judged
-too, on top of the case and afresh at each look: the judge may look as often as it likes, and a bad canary is not given
-the rest of the second.
+Evidence comes by the second, on AWS by the minute (`core.evidence.Rhythm`). A window that ended `lag` seconds ago does
+not change any more: it is folded into the case for good, and now and then the case goes into the log, from where
+anybody goes on. Younger ones are judged too, on top of the case and afresh at each look: the judge may look as often as
+it likes, and a bad canary is not given the rest of the second. Where evidence is known only after a while (`delay`),
+the bake is over so much later.
 
 Where the clock was set back, what comes now counts in seconds that the clock has yet to reach again, for closed seconds
 take nothing more. So a look asks for AHEAD_SECONDS that are still to come, too.
@@ -21,7 +22,6 @@ from headgate.rollout.eprocess import RatioProcess
 from headgate.rollout.judge import Case, Judgement, Limits, fold, judge
 from headgate.rollout.plan import Analyse
 
-LAG_SECONDS = 3
 AHEAD_SECONDS = 60
 CHECKPOINT_SECONDS, MOST_SECONDS = 10, 300
 """A case goes into the log so often at first, and ever more seldom later: a bake may last for weeks."""
@@ -47,7 +47,7 @@ def look(world: World, run: Run, step: Analyse, now: float, settled: Analysis | 
     """
     assert run.analysis is not None
     limits = Limits(min_requests=step.min_requests)
-    over = now >= run.analysis.step_began + step.bake
+    over = now >= run.analysis.step_began + step.bake + world.rhythm.delay
     try:
         analysis, case, through, due = _gathered(world, run, settled or run.analysis, now, limits)
         failed = ""
@@ -62,12 +62,13 @@ def look(world: World, run: Run, step: Analyse, now: float, settled: Analysis | 
 def _gathered(world: World, run: Run, before: Analysis, now: float, limits: Limits) -> tuple[Analysis, Case, int, bool]:
     """The analysis with everything that is settled; the case with everything there is, and up to which second that is;
     whether to write it down."""
-    present, settled_to = math.floor(now) + 1, max(before.through, math.floor(now) - LAG_SECONDS)
+    rhythm = world.rhythm
+    present, settled_to = rhythm.next(math.floor(now) + 1), max(before.through, rhythm.settled(now))
     case = read_case(before.case)
     if before.case is not None and before.through == before.step_began:
         case = case.at_new_step()
     windows = world.windows(before, run.thresholds, start=before.through, end=present + AHEAD_SECONDS)
-    through = max([present, before.through, *(math.floor(window.start) + 1 for window in windows)])
+    through = max([present, before.through, *(math.floor(window.start) + rhythm.period for window in windows)])
     case = fold((window for window in windows if window.start < settled_to), case)
     assert run.analysis is not None
     every = min(MOST_SECONDS, max(CHECKPOINT_SECONDS, (settled_to - before.step_began) / 60))

@@ -2,17 +2,24 @@
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headgate.core import names
 from headgate.core.versions import ModelVersion
+from headgate.data.store import Objects
 from headgate.errors import HeadgateError, InvalidInput, NotFound, Unavailable
+from headgate.hosting.registry import DIGEST
 from headgate.hosting.runtime import Runtime
 from headgate.hosting.session import Connection
 
 if TYPE_CHECKING:
     from headgate.data.runs import Run
+
+Row = Callable[[ModelVersion], bytes]
+"""A row that a version was judged by, as JSON. Raises NotFound where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +31,7 @@ class Probed:
 
 
 def probe(
-    store: Path,
+    row: Row,
     version: ModelVersion,
     connection: Connection,
     endpoint: str,
@@ -33,13 +40,13 @@ def probe(
     times: int = 1,
     refusable: bool = False,
 ) -> Probed:
-    """Send a held-out row of the version's run, where this store has it; `times` over, to warm a server up.
+    """Send a held-out row of the version's run, where there is one; `times` over, to warm a server up.
 
     `variant` is asked whatever its weight, and what becomes of such a request is no evidence. `refusable`: the user's
     own hooks may take other input, and refuse it. Raises Unavailable where it is not answered.
     """
     try:
-        body = _row(store, version)
+        body = row(version)
     except NotFound:
         return Probed(None, "It was not probed: this store has no row of its run.")
     except InvalidInput as error:  # the deployment is done all the same
@@ -60,10 +67,11 @@ def probe(
         ) from error
 
 
-def _row(store: Path, version: ModelVersion) -> bytes:
+def row_of_run(store: Path, run_id: str) -> bytes:
+    """The first held-out row of a run in a project's store. Raises NotFound."""
     from headgate.data.runs import Runs
 
-    (row,) = held_out_rows(Runs(store).load(version.metadata.get("run.id", "")), 1)
+    (row,) = held_out_rows(Runs(store).load(run_id), 1)
     return json.dumps(row).encode()
 
 
@@ -77,3 +85,13 @@ def held_out_rows(run: "Run", most: int) -> list[dict[str, Any]]:
     sent = as_sent(record.features, record.categories, held.X[:most])
     plain = [[None if isinstance(value, float) and math.isnan(value) else value for value in row] for row in sent]
     return [dict(zip(record.features, row, strict=True)) for row in plain]
+
+
+def rows_in(store: Path) -> Row:
+    """Rows out of a project's store."""
+    return lambda version: row_of_run(store, version.metadata.get("run.id", ""))
+
+
+def rows_beside_packages(store: Objects) -> Row:
+    """Rows that were put beside the packages in an environment's bucket."""
+    return lambda version: store.get(names.row_key(version.metadata.get(DIGEST, "none")))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from headgate.data.store import Store
+from headgate.data.store import Objects
 from headgate.errors import NotFound, Refused
 from headgate.pipeline.log import RunLog
 from headgate.pipeline.run import Run, fold
@@ -51,14 +51,13 @@ class Rollout:
 class Rollouts:
     """The rollouts of one environment in a project's store."""
 
-    def __init__(self, store: Store, environment: str) -> None:
+    def __init__(self, store: Objects, environment: str) -> None:
         self._store = store
         self.environment = environment
 
     def numbers(self) -> list[int]:
         """All numbers, oldest first."""
-        folder = self._store.folder / ROOT / self.environment
-        return sorted(int(path.name) for path in folder.glob("*") if path.name.isdecimal()) if folder.is_dir() else []
+        return sorted(int(name) for name in self._store.folders(f"{ROOT}/{self.environment}") if name.isdecimal())
 
     def get(self, number: int) -> Rollout:
         """One of them. Raises NotFound."""

@@ -7,6 +7,7 @@ look          the evidence so far, as a checkpoint    every few seconds while a 
 decision      go on, roll back, or ask a person       with the verdict and its numbers
 done          a step is done and was read back
 approve, reject, abort    what a person said
+token         what the state machine waits with for a person, on AWS
 returning     the canary has no traffic any more, and the config from before is asked for
 ended         promoted, rolled back, aborted, rejected or stopped
 """
@@ -19,9 +20,11 @@ from headgate.core.verdict import Verdict
 from headgate.errors import InvalidInput
 from headgate.pipeline.log import Entry
 from headgate.pipeline.terms import Terms
-from headgate.rollout.plan import Step
+from headgate.rollout.plan import Analyse, Approve, Promote, Shift, Start, Step
 
 Outcome = Literal["promoted", "rolled back", "aborted", "rejected", "stopped"]
+Phase = Literal["prepare", "shadow", "observe", "approval", "production", "watch", "promote", "rollback", "ended"]
+"""What people follow a rollout by, in this order; `production` and `watch` take turns. Plans have no shadow yet."""
 EVENTS = ("approve", "reject", "abort")
 """The entries that anybody may append while a rollout is open."""
 
@@ -89,6 +92,8 @@ class Run:
     returning: float | None = None
     """When the endpoint was last changed before the config of the way back was asked for."""
     ended: Ending | None = None
+    token: str = ""
+    """What the state machine waits with for a person."""
     entries: list[Entry] = field(default_factory=list)
 
     @property
@@ -109,6 +114,7 @@ class Run:
             "approve": self._told_to_go_on,
             "reject": self._told_to_go_back,
             "abort": self._told_to_go_back,
+            "token": self._waits,
             "returning": self._returning,
             "ended": self._ended,
         }
@@ -140,6 +146,9 @@ class Run:
 
     def _told_to_go_on(self, entry: Entry) -> None:
         self.approved = entry
+
+    def _waits(self, entry: Entry) -> None:
+        self.token = str(entry.content["token"])
 
     def _returning(self, entry: Entry) -> None:
         self.returning = entry.content["modified"]
@@ -173,6 +182,25 @@ class Run:
         else:
             said = sentence(f"{entry.by} rejected version {self.terms.version}{reason}")
             self.ending = Ending("rejected", "fail", said)
+
+
+def phase(run: Run) -> Phase:
+    """The phase that a rollout is in."""
+    if run.ended is not None:
+        return "ended"
+    if run.ending is not None or run.terms.kind == "rollback":
+        return "rollback"
+    if run.step == 0 and not run.begun:
+        return "prepare"
+    match run.present:
+        case Approve():
+            return "approval"
+        case Start() | Shift():
+            return "production"
+        case Analyse():
+            return "watch"
+        case Promote() | None:
+            return "promote"
 
 
 def sentence(text: str) -> str:

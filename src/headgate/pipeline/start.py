@@ -3,10 +3,10 @@
 import secrets
 from collections.abc import Mapping
 
-from headgate.core.endpoints import EndpointState
+from headgate.core import names
+from headgate.core.endpoints import EndpointState, Serverless
 from headgate.core.versions import ModelVersion
-from headgate.data.store import Store
-from headgate.errors import NotFound, Refused
+from headgate.errors import NotFound, Refused, UsageError
 from headgate.hosting import canary
 from headgate.hosting.deployment import TAG_LAST_GOOD, TAG_PROJECT, TAG_ROLLOUT, Place, of, version_in
 from headgate.hosting.endpoints import Endpoints
@@ -16,19 +16,50 @@ from headgate.pipeline.run import sentence
 from headgate.pipeline.terms import Kind, Terms
 from headgate.rollout.from_spec import strategy_of
 from headgate.rollout.plan import AllAtOnce, Approve, Canary, Step, compile_plan
-from headgate.spec import Project
+from headgate.spec import Environment, Project
+
+CAPTURES = "capture"
+"""Where in an environment's bucket captures go."""
 
 
 def place_of(project: Project, environment: str) -> Place:
     """Where the project goes in an environment, and how large."""
     wanted = project.spec.environments[environment]
-    capture = wanted.capture.variables(project.root, project.store) if wanted.capture else {}
-    route = project.spec.route if wanted.target == "local" else None  # on AWS it is the front door's
-    return Place(project.name, environment, wanted.instances.type, wanted.instances.count, capture, route or "")
+    capture = _capture(project, environment, wanted) if wanted.capture else {}
+    size = wanted.hosting.serverless if wanted.target == "aws" else None
+    return Place(
+        project.name,
+        environment,
+        wanted.instances.type,
+        wanted.instances.count,
+        capture,
+        route=project.spec.route or "" if wanted.target == "local" else "",  # on AWS it is the front door's
+        serverless=Serverless(size.memory, size.concurrency) if size else None,
+    )
+
+
+def _capture(project: Project, environment: str, wanted: Environment) -> Mapping[str, str]:
+    assert wanted.capture is not None
+    if wanted.target == "local":
+        return wanted.capture.variables(project.root, project.store)
+    if wanted.capture.to is not None and not wanted.capture.to.startswith("s3://"):
+        raise UsageError(
+            f"environments/{environment}/capture/to is a folder of this machine; on AWS it should be s3://bucket/prefix.",
+            hint="Leave it out: the environment's own bucket is taken.",
+        )
+    bucket = names.bucket(project.name, environment, wanted.account or "", wanted.region or "")
+    own = wanted.capture.variables(project.root, project.store)
+    return {**own, "HEADGATE_CAPTURE": wanted.capture.to or f"s3://{bucket}/{CAPTURES}"}
 
 
 def rollout_terms(
-    project: Project, environment: str, version: ModelVersion, connection: Connection, *, at_once: bool = False
+    project: Project,
+    environment: str,
+    version: ModelVersion,
+    connection: Connection,
+    rollouts: Rollouts,
+    *,
+    at_once: bool = False,
 ) -> Terms:
     """What rolling this version out takes. `at_once` overrides the spec: no canary, no comparison.
 
@@ -36,25 +67,27 @@ def rollout_terms(
     already, an endpoint that is busy or not ours.
     """
     endpoints, place = Endpoints(connection), place_of(project, environment)
-    number = rollouts_of(project, environment).next_number()
+    number = rollouts.next_number()
     current, tags = _usable(endpoints, place)
     strategy, approve = strategy_of(project.spec.environments[environment])
-    if at_once or current is None:
-        strategy = AllAtOnce()  # where nothing runs there is nothing to compare with
+    if at_once or current is None or place.serverless is not None:
+        strategy = AllAtOnce()  # where nothing runs, or only one variant may, there is nothing to compare with
     steps = compile_plan(strategy, approve=approve)
-    _require_approval(version, steps)
+    require_approval(version, steps)
     if current is not None and current.config_name == of(version, place).config:
         raise Refused(
             f"{place.endpoint} runs version {version.number} already.", hint="`headgate train` makes a new candidate."
         )
     before = current.config_name if current else ""
+    if before and place.serverless is not None:
+        _require_serverless(endpoints, before)
     if before and isinstance(strategy, Canary):
         canary.stable_terms(endpoints, before)
     rollout = f"{place.endpoint}-{number}-{secrets.token_hex(4)}"
     pair = canary.names(version, place, before, rollout)
     return _terms(
         kind="rollout",
-        project=project,
+        refusable=project.spec.package.code is not None,
         place=place,
         version=version.number,
         config_before=before,
@@ -67,13 +100,15 @@ def rollout_terms(
     )
 
 
-def rollback_terms(project: Project, environment: str, connection: Connection, reason: str) -> Terms:
+def rollback_terms(
+    place: Place, connection: Connection, rollouts: Rollouts, reason: str, *, refusable: bool = True
+) -> Terms:
     """What going back to the last good config takes: the one that the endpoint's own pointer names.
 
-    Raises Refused where there is no such config, or a rollout is open (it is to be aborted).
+    `refusable`: whether the model may have hooks of its own, which need not take a held-out row. Raises Refused where
+    there is no such config, or a rollout is open (it is to be aborted).
     """
-    endpoints, place = Endpoints(connection), place_of(project, environment)
-    number = rollouts_of(project, environment).next_number()
+    endpoints, number = Endpoints(connection), rollouts.next_number()
     current, tags = _usable(endpoints, place)
     if current is None:
         raise NotFound(f"There is no endpoint {place.endpoint}.", hint="`headgate deploy` creates it.")
@@ -85,7 +120,7 @@ def rollback_terms(project: Project, environment: str, connection: Connection, r
     endpoints.config(pointer)
     return _terms(
         kind="rollback",
-        project=project,
+        refusable=refusable,
         place=place,
         version=version_in(pointer) or 0,
         config_before=current.config_name,
@@ -97,11 +132,6 @@ def rollback_terms(project: Project, environment: str, connection: Connection, r
         fallback=False,
         reason=sentence(reason),
     )
-
-
-def rollouts_of(project: Project, environment: str) -> Rollouts:
-    """The rollouts of the project in an environment."""
-    return Rollouts(Store(project.store), environment)
 
 
 def _usable(endpoints: Endpoints, place: Place) -> tuple[EndpointState | None, Mapping[str, str]]:
@@ -125,7 +155,16 @@ def _usable(endpoints: Endpoints, place: Place) -> tuple[EndpointState | None, M
     return current, tags
 
 
-def _require_approval(version: ModelVersion, steps: tuple[Step, ...]) -> None:
+def _require_serverless(endpoints: Endpoints, config: str) -> None:
+    if any(variant.serverless is None for variant in endpoints.config(config)):
+        raise Refused(
+            f"{config} runs on instances, and AWS moves no endpoint from there to serverless.",
+            hint="Keep `hosting: {realtime: {}}`, or use another environment.",
+        )
+
+
+def require_approval(version: ModelVersion, steps: tuple[Step, ...]) -> None:
+    """Raises Refused for a version that nobody approved, unless the steps wait for somebody who does."""
     asks = any(isinstance(step, Approve) for step in steps)
     if version.status == "Approved" or (asks and version.status == "PendingManualApproval"):
         return
@@ -139,7 +178,7 @@ def _require_approval(version: ModelVersion, steps: tuple[Step, ...]) -> None:
 def _terms(
     *,
     kind: Kind,
-    project: Project,
+    refusable: bool,
     place: Place,
     version: int,
     config_before: str,
@@ -168,9 +207,10 @@ def _terms(
         instance_type=place.instance_type,
         instances=place.instances,
         fallback=fallback,
-        probe_refusable=project.spec.package.code is not None,
+        probe_refusable=refusable,
         steps=steps,
         reason=reason,
         variables=place.variables,
         route=place.route,
+        serverless=place.serverless,
     )

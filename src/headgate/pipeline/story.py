@@ -38,6 +38,8 @@ def _plain(entry: Entry) -> str:
         return f"{content['words']} ..."
     if entry.kind == "done":
         return str(content["said"])
+    if entry.kind == "token":
+        return "the state machine waits for a person"
     reason = f": {content['reason']}" if content.get("reason") else ""
     return f"{entry.by} said {entry.kind}{reason}"
 
@@ -103,7 +105,8 @@ def _started(terms: Terms, by: str) -> str:
     before = f"version {terms.version_before}" if terms.version_before else terms.config_before or "nothing"
     if terms.kind == "rollback":
         reason = f": {terms.reason}" if terms.reason else ""
-        return f"{by} takes {terms.endpoint} back from {before} to version {terms.version}{reason}"
+        target = f"version {terms.version}" if terms.version else terms.final_config
+        return f"{by} takes {terms.endpoint} back from {before} to {target}{reason}"
     return f"{by} rolls version {terms.version} out on {terms.endpoint}, in the place of {before}"
 
 

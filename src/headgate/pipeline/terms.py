@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from headgate.core.endpoints import Serverless
 from headgate.errors import InvalidInput
 from headgate.rollout.plan import Step, from_json, to_json
 
@@ -43,6 +44,8 @@ class Terms:
     """For the environment of the new model servers."""
     route: str = ""
     """The endpoint's own path at the gateway, once the new version is in force."""
+    serverless: Serverless | None = None
+    """On AWS, instead of instances."""
 
     def to_json(self) -> dict[str, Any]:
         """A JSON document; `from_json` reads it back."""
@@ -52,7 +55,9 @@ class Terms:
     def from_json(cls, document: Mapping[str, Any]) -> "Terms":
         """Read what `to_json` wrote. Raises InvalidInput for anything else."""
         try:
-            return cls(**{**document, "steps": from_json(document["steps"]) if document["steps"] else ()})
+            steps = from_json(document["steps"]) if document["steps"] else ()
+            size = document.get("serverless")
+            return cls(**{**document, "steps": steps, "serverless": Serverless(**size) if size else None})
         except (KeyError, TypeError) as error:
             raise InvalidInput(
                 f"The first entry of the rollout's log is not one that this Headgate writes: {error}.",

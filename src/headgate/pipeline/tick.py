@@ -196,7 +196,7 @@ class Tick:
         now = self._now()
         if not run.begun:
             seen = run.analysis.through if run.analysis else 0
-            self._begin(run, step_began=max(seen, math.floor(now) + 1))
+            self._begin(run, step_began=self._world.rhythm.next(max(seen, math.floor(now) + 1)))
             return LOOK_SECONDS
         if run.judged:
             return self._done(run, "the canary may go on")
@@ -218,7 +218,7 @@ class Tick:
             self._log.append("look", content, at=now, by=RUNNER)
             if run.thresholds is None:
                 self._measure_baseline(run.analysis.rollout_began)
-        if not run.asked and now >= run.analysis.step_began + step.bake + step.wait:
+        if not run.asked and now >= run.analysis.step_began + step.bake + self._world.rhythm.delay + step.wait:
             self._decide(run, "inconclusive", "ask", why, found.numbers)
         return LOOK_SECONDS
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from headgate.core.endpoints import EndpointState
-from headgate.core.evidence import Baseline, Tail, Window
+from headgate.core.evidence import Baseline, Rhythm, Tail, Window
 from headgate.core.versions import ApprovalStatus, ModelVersion
 from headgate.pipeline.probe import Probed
 from headgate.pipeline.run import Analysis, Thresholds
@@ -12,6 +12,10 @@ from headgate.pipeline.run import Analysis, Thresholds
 
 class World(Protocol):
     """One rollout's surroundings. Whatever does not answer raises Unavailable."""
+
+    @property
+    def rhythm(self) -> Rhythm:
+        """How evidence comes."""
 
     def endpoint(self) -> EndpointState | None:
         """The endpoint as it is."""
@@ -50,7 +54,7 @@ class World(Protocol):
         """Ask the canary, which has no traffic yet, the same several times. Raises Unavailable as `probe` does."""
 
     def windows(self, analysis: Analysis, thresholds: Thresholds | None, *, start: int, end: int) -> list[Window]:
-        """The evidence of [start, end), by the second."""
+        """The evidence of [start, end), by the period of `rhythm`. `start` is the beginning of one."""
 
     def baseline(self, *, start: int, end: int) -> Baseline | None:
         """How slow the stable variant was."""

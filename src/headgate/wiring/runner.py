@@ -143,6 +143,7 @@ class Runner:
     def open(self, notice: Notice) -> "Callable[[], float | None] | None":
         """What takes this rollout on; None, and no notice any more, where it was never started."""
         from headgate.pipeline.hosted import HostedWorld
+        from headgate.pipeline.probe import rows_in
         from headgate.pipeline.rollouts import Rollouts
         from headgate.pipeline.tick import Tick
 
@@ -157,7 +158,7 @@ class Runner:
         rollout = rollouts.get(notice.number)
         terms = rollout.run().terms
         log.info("%s: version %d on %s", terms.id, terms.version, terms.endpoint)
-        return Tick(HostedWorld(self._connection, store, terms), rollout, time.time)
+        return Tick(HostedWorld(self._connection, rows_in(notice.store), terms), rollout, time.time)
 
 
 @contextmanager

@@ -50,3 +50,9 @@ def test_encoding_keeps_everything(numbers: list[int]) -> None:
 def test_a_percentile_is_a_percentage() -> None:
     with pytest.raises(ValueError, match="between 0 and 100"):
         of([1]).percentile(101)
+
+
+@given(values, st.integers(0, 2**32))
+def test_how_many_are_above_is_right_but_for_the_bucket_that_is_cut(numbers: list[int], bound: int) -> None:
+    within = sum(abs(number - bound) <= bound / 64 + 1 for number in numbers)
+    assert abs(of(numbers).above(bound) - sum(number > bound for number in numbers)) <= within

@@ -41,6 +41,9 @@ class Distribution:
     def maximum(self) -> int:
         return max(self.values, default=0)
 
+    def above(self, value: float, /) -> int:
+        return sum(found > value for found in self.values)
+
     def percentile(self, percent: float, /) -> float:
         return float(sorted(self.values)[max(0, math.ceil(self.count * percent / 100) - 1)])
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.engine.metrics.metric import Aggregate, Metric, Span, Statistic, percentile
+from headgate.engine.metrics.metric import Aggregate, Metric, Span, Statistic, of_samples, percentile
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,10 @@ def test_every_second_is_in_the_period_that_begins_last(start: int, period: int,
 
 def test_the_order_of_dimensions_is_no_difference() -> None:
     assert Metric.of("N", "m", b="2", a="1") == Metric("N", "m", (("a", "1"), ("b", "2")))
+
+
+def test_a_trimmed_count_with_a_lower_bound() -> None:
+    asked = Statistic.parse("TC(1.5:)")
+    assert asked is not None
+    assert of_samples([(1.0, 3.0), (1.5, 4.0), (2.0, 5.0)], asked) == 5.0
+    assert [Statistic.parse(text) for text in ("TC(1:2)", "TC(10%:)", "TC(:)", "TM(1:)")] == [None] * 4

@@ -16,6 +16,7 @@ from typing import Any
 
 DEADLINE = 30.0
 ENTRY = "headgate.serving.aws_lambda.entry.handler"
+ARN = "arn:aws:lambda:eu-west-1:111122223333:function:f"
 TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"
 
 
@@ -40,7 +41,7 @@ class RuntimeApi:
     """GET /2018-06-01/runtime/invocation/next and the three places where the function answers."""
 
     def __init__(self, host: str = "127.0.0.1") -> None:
-        self._events: queue.Queue[tuple[str, bytes]] = queue.Queue()
+        self._events: queue.Queue[tuple[str, str, bytes]] = queue.Queue()
         self._outcomes: queue.Queue[Outcome] = queue.Queue()
         self._ids = count(1)
         self._server = _Server((host, 0), self._handler())
@@ -55,12 +56,16 @@ class RuntimeApi:
 
     def invoke(self, event: Any) -> Outcome:
         """Have the function called with `event`; what it gave back."""
-        self._events.put((f"request-{next(self._ids)}", json.dumps(event).encode()))
+        self.put(event)
         return self.outcome()
 
-    def outcome(self) -> Outcome:
-        """What the function gave back next."""
-        return self._outcomes.get(timeout=DEADLINE)
+    def put(self, event: Any, arn: str = ARN) -> None:
+        """Have the function called with `event`, by this ARN."""
+        self._events.put((f"request-{next(self._ids)}", arn, json.dumps(event).encode()))
+
+    def outcome(self, seconds: float = DEADLINE) -> Outcome:
+        """What the function gave back next. Raises queue.Empty where it is nothing."""
+        return self._outcomes.get(timeout=seconds)
 
     def close(self) -> None:
         """Stop listening."""
@@ -76,8 +81,9 @@ class RuntimeApi:
             wbufsize = -1  # head and body leave in one write: the client would wait for a delayed acknowledgement
 
             def do_GET(self) -> None:
-                identity, event = api._events.get()
-                self._send(200, event, {"Lambda-Runtime-Aws-Request-Id": identity})
+                identity, arn, event = api._events.get()
+                about = {"Lambda-Runtime-Aws-Request-Id": identity, "Lambda-Runtime-Invoked-Function-Arn": arn}
+                self._send(200, event, about)
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -89,9 +95,8 @@ class RuntimeApi:
             def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
                 self.send_response(status)
                 shared = {"Lambda-Runtime-Deadline-Ms": "4102444800000", "Lambda-Runtime-Trace-Id": TRACE}
-                arn = {"Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:eu-west-1:111122223333:function:f"}
                 content = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-                for name, value in (headers | shared | arn | content).items():
+                for name, value in (headers | shared | content).items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body)
@@ -110,6 +115,17 @@ class Function:
     api: RuntimeApi
     process: "subprocess.Popen[bytes]"
     log: Path
+
+    def invoke(self, event: Any, arn: str) -> Outcome:
+        """What the function gave back; an error where the process ended instead, as Lambda says it."""
+        self.api.put(event, arn)
+        while True:
+            try:
+                return self.api.outcome(0.02)
+            except queue.Empty:
+                if self.process.poll() is not None:
+                    message = f"Runtime exited with error: exit status {self.process.returncode}"
+                    return Outcome("error", {"errorType": "Runtime.ExitError", "errorMessage": message})
 
     def lines(self, event: str) -> list[dict[str, Any]]:
         """The log lines of that event."""

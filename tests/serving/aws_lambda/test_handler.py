@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import json
+import logging
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,8 +19,11 @@ from headgate.core.schema import InputSchema
 from headgate.errors import HeadgateError, InvalidInput, UsageError
 from headgate.serving.aws_lambda.cors import Cors
 from headgate.serving.aws_lambda.handler import Handler
+from headgate.serving.aws_lambda.metrics import Metrics
 from headgate.serving.codecs import Answer
+from headgate.serving.failure import ModelFailure
 from headgate.serving.load import load
+from headgate.serving.logs import JsonFormatter
 from headgate.serving.predictor import NO_HEADERS, Call, Headers, Mode
 from headgate.serving.settings import Settings
 from tests.serving.aws_lambda.front_doors import ROW, http, rest, url
@@ -28,6 +33,7 @@ from tests.serving.models import write_code, write_package
 @dataclass(frozen=True)
 class Context:
     aws_request_id: str = "abc"
+    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:111122223333:function:iris-production-model:live"
 
 
 class Echo:
@@ -195,3 +201,69 @@ def test_pages_are_told_by_name() -> None:
 def test_an_origin_is_one_origin(origin: str) -> None:
     with pytest.raises(UsageError, match="HEADGATE_CORS_ORIGINS should list origins"):
         Cors.from_environment({"HEADGATE_CORS_ORIGINS": f"https://b.example,{origin}"})
+
+
+class Breaking(Echo):
+    """A predictor that raises what it is told to, or answers."""
+
+    mode: Mode = "inline"
+
+    def __init__(self, error: Exception | None) -> None:
+        super().__init__("application/json")
+        self.error = error
+
+    def predict(self, body: bytes, *_: object, **__: object) -> Answer:
+        if self.error:
+            raise self.error
+        return Answer(body, self.content_type)
+
+
+BROKEN = ModelFailure("It failed.", kind="RuntimeError")
+LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "iris-production-model", "AWS_LAMBDA_FUNCTION_VERSION": "12"}
+DEFECT = ZeroDivisionError("a defect")
+
+
+@pytest.mark.parametrize(
+    ("event", "error", "counted"),
+    [
+        (http(path="/invocations"), None, [1, 0, 0]),
+        (http(path="/invocations"), InvalidInput("No."), [1, 0, 0]),
+        (rest(), BROKEN, [1, 1, 0]),
+        (rest(), DEFECT, [1, 1, 0]),
+        ({"x": 1}, None, [1, 0, 0]),
+        ({"x": 1}, InvalidInput("No."), [1, 0, 1]),
+        ({"x": 1}, BROKEN, [1, 1, 1]),
+        ({"x": 1}, DEFECT, [1, 1, 1]),
+        (rest("GET", "/ping", None), None, None),
+        (rest("OPTIONS"), None, None),
+        (rest(path="/elsewhere"), None, None),
+        ({"warmup": True}, None, None),
+    ],
+)
+def test_a_prediction_is_counted_on_its_line_of_the_log(
+    event: Any, error: Exception | None, counted: list[int] | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    metrics = Metrics.from_environment(LAMBDA)
+    counting = Handler(Breaking(error), Settings(), metrics=metrics)
+    with caplog.at_level(logging.INFO), suppress(HeadgateError, ZeroDivisionError):
+        counting(event, Context())
+    lines = [json.loads(JsonFormatter().format(record)) for record in caplog.records]
+    embedded = [line for line in lines if "_aws" in line]
+    if counted is None:
+        assert embedded == []
+        return
+    (line,) = embedded
+    (about,) = line["_aws"]["CloudWatchMetrics"]
+    assert about["Namespace"] == "Headgate"
+    assert [line[metric["Name"]] for metric in about["Metrics"]] == counted
+    (dimensions,) = about["Dimensions"]
+    assert {name: line[name] for name in dimensions} == {
+        "FunctionName": "iris-production-model",
+        "Resource": "iris-production-model:live",
+        "ExecutedVersion": "12",
+    }
+    assert abs(line["_aws"]["Timestamp"] / 1000 - time.time()) < 60
+
+
+def test_outside_of_lambda_nothing_is_counted() -> None:
+    assert Metrics.from_environment({"AWS_LAMBDA_FUNCTION_NAME": "f"}) is None

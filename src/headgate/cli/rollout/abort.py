@@ -27,6 +27,7 @@ def command(call: Call, *, reason: str, watch: bool, environment: str | None, dr
         call.out.show({**document(run), "dry_run": True}, f"{headline(run)}; {back}")
         return
     run = rollout.tell("abort", {"reason": " ".join(reason.split())[:1024]}, by=who())
+    call.target(environment).told(rollout)
     if watch:
         from headgate.cli.rollout.watch import follow
 

@@ -9,7 +9,6 @@ from headgate.core.verdict import Verdict
 from headgate.errors import NotFound, Refused
 from headgate.pipeline.rollouts import Rollout, Rollouts
 from headgate.pipeline.run import Run
-from headgate.pipeline.start import rollouts_of
 from headgate.pipeline.story import headline, why
 
 EXIT_CODES: dict[Verdict, int] = {"pass": 0, "fail": 1, "error": 4, "inconclusive": 5}
@@ -25,7 +24,7 @@ def who() -> str:
 
 def rollouts(call: Call, environment: str | None) -> Rollouts:
     """The rollouts of one environment of the project."""
-    return rollouts_of(call.project, call.environment(environment))
+    return call.target(environment).rollouts
 
 
 def chosen(call: Call, environment: str | None, number: int | None = None) -> Rollout:

@@ -17,7 +17,7 @@ from headgate.pipeline.story import headline, line, why
 if TYPE_CHECKING:
     from rich.console import Group
 
-POLL_SECONDS = 0.2
+POLL_SECONDS, AWS_POLL_SECONDS = 0.2, 2.0
 LINES = 8
 
 
@@ -36,11 +36,13 @@ def command(call: Call, *, number: int | None, environment: str | None) -> None:
 
 def follow(call: Call, rollout: Rollout) -> None:
     """Watch one rollout, and exit with its verdict."""
+    settings = call.project.spec.environments.get(rollout.run().terms.environment)
+    pause = AWS_POLL_SECONDS if settings is not None and settings.target == "aws" else POLL_SECONDS
     with call.out.goes_on_when_interrupted():
         if sys.stdout.isatty() and not call.out.as_json:
-            _draw(rollout)
+            _draw(rollout, pause)
         else:
-            _tell(rollout, (lambda _: None) if call.out.as_json else call.out.lines)
+            _tell(rollout, (lambda _: None) if call.out.as_json else call.out.lines, pause)
     run = rollout.run()
     assert run.ended is not None
     if call.out.as_json:
@@ -48,7 +50,7 @@ def follow(call: Call, rollout: Rollout) -> None:
     raise click.exceptions.Exit(EXIT_CODES[run.ended.verdict])
 
 
-def _tell(rollout: Rollout, say: Callable[[list[str]], None]) -> None:
+def _tell(rollout: Rollout, say: Callable[[list[str]], None], pause: float) -> None:
     """A line for each change, as it comes."""
     told = 0
     while True:
@@ -57,10 +59,10 @@ def _tell(rollout: Rollout, say: Callable[[list[str]], None]) -> None:
         told = len(run.entries)
         if run.ended is not None:
             return
-        time.sleep(POLL_SECONDS)
+        time.sleep(pause)
 
 
-def _draw(rollout: Rollout) -> None:
+def _draw(rollout: Rollout, pause: float) -> None:
     """The whole picture, drawn anew at each change."""
     from rich.live import Live
 
@@ -70,7 +72,7 @@ def _draw(rollout: Rollout) -> None:
             live.update(_picture(run))
             if run.ended is not None:
                 return
-            time.sleep(POLL_SECONDS)
+            time.sleep(pause)
 
 
 def _picture(run: Run) -> "Group":

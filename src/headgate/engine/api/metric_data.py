@@ -130,7 +130,8 @@ def _query(query: Mapping[str, Any], path: str) -> _Query:
     if statistic is None:
         raise bad_parameter(
             f"The value {asked['Stat']!a} for parameter {path}.MetricStat.Stat is not supported by the Headgate "
-            "engine: use Sum, Average, SampleCount, Minimum, Maximum or a percentile such as p99."
+            "engine: use Sum, Average, SampleCount, Minimum, Maximum, a percentile such as p99, or a trimmed count "
+            "such as TC(1500:)."
         )
     metric = metric_of(
         named["Namespace"], named["MetricName"], named.get("Dimensions", []), f"{path}.MetricStat.Metric"

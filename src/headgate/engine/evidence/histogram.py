@@ -64,6 +64,15 @@ class Histogram:
             passed += count
         return 0.0
 
+    def above(self, value: float) -> int:
+        """How many values are larger; of the bucket that `value` is in, the part above it."""
+        found = 0.0
+        for index, count in self._buckets.items():
+            low, width = _bounds(index)
+            larger = width - 1 - (math.floor(value) - low)
+            found += count * min(1.0, max(0.0, larger / width))
+        return round(found)
+
     def encode(self) -> bytes:
         """As bytes, for `decode`."""
         head = _HEAD.pack(self.count, self.sum, self.minimum, self.maximum, len(self._buckets))

@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-Name = Literal["SampleCount", "Sum", "Average", "Minimum", "Maximum", "Percentile"]
+Name = Literal["SampleCount", "Sum", "Average", "Minimum", "Maximum", "Percentile", "CountAbove"]
 NAMES: dict[str, Name] = {
     "SampleCount": "SampleCount", "Sum": "Sum", "Average": "Average", "Minimum": "Minimum", "Maximum": "Maximum",
 }  # fmt: skip
 _PERCENTILE = re.compile(r"p(\d{1,2}(\.\d{1,10})?|100(\.0{1,10})?)", re.ASCII)
+_COUNT_ABOVE = re.compile(r"(?:TC|tc)\((\d{1,15}(\.\d{1,10})?):\)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -41,18 +42,27 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """What a period is summed up by. `percent` is that of a percentile, 0 to 100."""
+    """What a period is summed up by. `percent` is that of a percentile, 0 to 100; `above` is what counted samples
+    exceed (CloudWatch's trimmed count with a lower bound only)."""
 
     name: Name
     percent: float = 0.0
+    above: float = 0.0
 
     @classmethod
     def parse(cls, text: str) -> "Statistic | None":
         """A statistic as CloudWatch writes it, like Sum or p99.9; None for one that there is not."""
         if text in NAMES:
             return cls(NAMES[text])
+        if found := _COUNT_ABOVE.fullmatch(text):
+            return cls("CountAbove", above=float(found[1]))
         found = _PERCENTILE.fullmatch(text)
         return cls("Percentile", float(found[1])) if found else None
+
+    @property
+    def of_samples(self) -> bool:
+        """Whether it needs the samples themselves."""
+        return self.name in ("Percentile", "CountAbove")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +75,7 @@ class Aggregate:
     most: float
 
     def of(self, statistic: Statistic) -> float:
-        """The statistic, which must not be a percentile."""
+        """The statistic, which must not be one of samples."""
         match statistic.name:
             case "SampleCount":
                 return self.count
@@ -77,8 +87,15 @@ class Aggregate:
                 return self.least
             case "Maximum":
                 return self.most
-            case "Percentile":
-                raise ValueError("percentiles need the samples")
+            case "Percentile" | "CountAbove":
+                raise ValueError(f"{statistic.name} needs the samples")
+
+
+def of_samples(samples: Iterable[tuple[float, float]], statistic: Statistic) -> float:
+    """A statistic that needs the samples: (value, how often), not none."""
+    if statistic.name == "CountAbove":
+        return sum(count for value, count in samples if value > statistic.above)
+    return percentile(samples, statistic.percent)
 
 
 def percentile(samples: Iterable[tuple[float, float]], percent: float) -> float:

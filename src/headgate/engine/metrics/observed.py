@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
-from headgate.engine.metrics.metric import Aggregate, Metric, Span, Statistic, percentile
+from headgate.engine.metrics.metric import Aggregate, Metric, Span, Statistic, of_samples
 from headgate.errors import InvalidInput
 
 SAGEMAKER = "AWS/SageMaker"
@@ -54,6 +54,9 @@ class Latencies(Protocol):
 
     def percentile(self, percent: float, /) -> float:
         """What so many percent do not exceed, within the width of a bucket."""
+
+    def above(self, value: float, /) -> int:
+        """How many are larger, within the width of a bucket."""
 
 
 class Evidence(Protocol):
@@ -145,6 +148,8 @@ class ObservedMetrics:
                 continue
             if statistic.name == "Percentile":
                 values[start] = float(found.percentile(statistic.percent))
+            elif statistic.name == "CountAbove":
+                values[start] = float(found.above(statistic.above))
             else:
                 values[start] = Aggregate(found.count, found.sum, found.minimum, found.maximum).of(statistic)
         return values
@@ -152,8 +157,8 @@ class ObservedMetrics:
 
 def _share(every: int, some: int, statistic: Statistic) -> float:
     """The statistic of so many samples, some of them 1 and the others 0."""
-    if statistic.name == "Percentile":
-        return percentile(((0, every - some), (1, some)), statistic.percent)
+    if statistic.of_samples:
+        return of_samples(((0, every - some), (1, some)), statistic)
     return Aggregate(every, some, float(some == every), float(some > 0)).of(statistic)
 
 

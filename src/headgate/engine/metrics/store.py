@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from headgate.engine.metrics.metric import Aggregate, Metric, Span, Statistic, percentile
+from headgate.engine.metrics.metric import Aggregate, Metric, Span, Statistic, of_samples
 from headgate.errors import Refused, Unavailable
 
 KEPT_SECONDS = 24 * 3600
@@ -116,13 +116,13 @@ class MetricStore:
         aggregates: dict[int, Aggregate] = {}
         for second, *sums in rows:
             _add(aggregates, span.period_of(second), Aggregate(*sums))
-        if statistic.name != "Percentile":
+        if not statistic.of_samples:
             return {period: sums.of(statistic) for period, sums in aggregates.items()}
         samples: dict[int, list[tuple[float, float]]] = defaultdict(list)
         for second, value, count in self._rows(f"SELECT second, value, count FROM samples WHERE {WHERE}", *where):
             samples[span.period_of(second)].append((value, count))
         return {
-            period: percentile(samples[period], statistic.percent)
+            period: of_samples(samples[period], statistic)
             for period, sums in aggregates.items()
             if _is_whole(samples[period], sums)
         }

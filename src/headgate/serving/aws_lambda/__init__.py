@@ -22,8 +22,8 @@ an init error with its reason.
                              folder (a zip), else in /opt/ml/model (an image, or a layer)
 
 and of the server's settings those that are not about sockets. Lambda bills and freezes between requests: what a server
-does beside them, capture and metrics, would be cut off in the middle, so there is none here. Each request leaves one
-line in the log instead, with Lambda's request id and trace header.
+does beside them, capture and a metrics endpoint, would be cut off in the middle, so there is none here. Each request
+leaves one line in the log instead, with Lambda's request id and trace header; CloudWatch counts by it (`metrics`).
 
 The door knows nothing of models: `hosting.front_door` stands behind it too, and passes requests on to an endpoint.
 """

@@ -16,6 +16,7 @@ from headgate.errors import HeadgateError, NotFound, UsageError
 from headgate.serving.answers import MethodNotAllowed, Overloaded, encode_error
 from headgate.serving.aws_lambda.cors import Cors
 from headgate.serving.aws_lambda.events import Request, is_warm_up, read_request, response
+from headgate.serving.aws_lambda.metrics import Metrics
 from headgate.serving.codecs import Answer
 from headgate.serving.failure import ModelFailure
 from headgate.serving.logs import log_error, log_info
@@ -70,9 +71,12 @@ class Invocation(logging.Filter):
 class Door:
     """The door in front of `inside`."""
 
-    def __init__(self, inside: Inside, *, path: str = "/invocations", cors: Cors | None = None) -> None:
-        """`path`: where POST is answered, without the stage, or `*`."""
+    def __init__(
+        self, inside: Inside, *, path: str = "/invocations", cors: Cors | None = None, metrics: Metrics | None = None
+    ) -> None:
+        """`path`: where POST is answered, without the stage, or `*`. `metrics`: what counts the predictions."""
         self._inside = inside
+        self._metrics = metrics
         self._path = path
         self._pings = {_PING, path.rpartition("/")[0] + _PING}
         self._cors = cors or Cors()
@@ -87,7 +91,19 @@ class Door:
         except HeadgateError as error:
             return response(error.http_status, encode_error(error, context.aws_request_id), {})
         self.invocation.begin(context, request.headers if request else NO_HEADERS)
-        return self._answer(request, context) if request else self._inside.direct(event)
+        return self._answer(request, context) if request else self._answer_directly(event, context)
+
+    def _answer_directly(self, event: Any, context: Context) -> Any:
+        began, status = time.perf_counter_ns(), 500
+        try:
+            result = self._inside.direct(event)
+            status = 200
+            return result
+        except HeadgateError as error:
+            status = error.http_status
+            raise
+        finally:
+            self._tell(began, status, self._counted(context, status, raised=status != 200), direct=True)
 
     def _answer(self, request: Request, context: Context) -> dict[str, Any]:
         began = time.perf_counter_ns()
@@ -103,11 +119,19 @@ class Door:
         except Exception as error:  # noqa: BLE001 the HTTP boundary: a defect of ours is an answer and a log line
             told = ModelFailure("The model server failed.", kind="InternalError")
             document = _refuse(told, error, headers)
+        status = document["statusCode"]
         fields = {field: headers[name] for field, name in _LOGGED.items() if name in headers}
-        ms = round((time.perf_counter_ns() - began) / 1e6, 2)
-        shown = {"method": request.method[:20], "path": request.path[:200], "status": document["statusCode"], "ms": ms}
-        log_info("request", **shown, **fields)
+        asked = status >= 500 or (request.method == "POST" and status not in (404, 405))
+        counted = self._counted(context, status) if asked else {}
+        self._tell(began, status, counted, method=request.method[:20], path=request.path[:200], **fields)
         return document
+
+    def _counted(self, context: Context, status: int, *, raised: bool = False) -> dict[str, Any]:
+        return self._metrics.fields(context, status, raised=raised) if self._metrics else {}
+
+    def _tell(self, began: int, status: int, counted: Mapping[str, Any], **fields: Any) -> None:
+        ms = round((time.perf_counter_ns() - began) / 1e6, 2)
+        log_info("request", **fields, status=status, ms=ms, **counted)
 
     def _route(self, request: Request, headers: dict[str, str]) -> tuple[int, Answer]:
         """The status and body of the answer; `headers` receives what else it carries."""

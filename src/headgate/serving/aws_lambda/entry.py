@@ -11,6 +11,7 @@ STARTED = time.perf_counter()
 from headgate.serving.aws_lambda.cors import Cors  # noqa: E402 the clock starts before the imports
 from headgate.serving.aws_lambda.door import path_from  # noqa: E402
 from headgate.serving.aws_lambda.handler import Handler  # noqa: E402
+from headgate.serving.aws_lambda.metrics import Metrics  # noqa: E402
 from headgate.serving.aws_lambda.start import started  # noqa: E402
 from headgate.serving.load import load  # noqa: E402
 from headgate.serving.logs import log_info  # noqa: E402
@@ -22,7 +23,7 @@ def start(environment: Mapping[str, str]) -> Handler:
     settings = replace(Settings.from_environment(environment), model_dir=_model_dir(environment))
     path, cors = path_from(environment), Cors.from_environment(environment)
     predictor = load(settings.model_dir, threads=settings.threads, program=settings.program)
-    made = Handler(predictor, settings, path=path, cors=cors)
+    made = Handler(predictor, settings, path=path, cors=cors, metrics=Metrics.from_environment(environment))
     took = round((time.perf_counter() - STARTED) * 1000)
     log_info("loaded", project=predictor.project, backend=predictor.backend, path=path, cold_start_ms=took)
     return made

@@ -13,6 +13,7 @@ from headgate.errors import HeadgateError
 from headgate.serving.aws_lambda.cors import Cors
 from headgate.serving.aws_lambda.door import Context, Door
 from headgate.serving.aws_lambda.events import Request
+from headgate.serving.aws_lambda.metrics import Metrics
 from headgate.serving.codecs import Answer
 from headgate.serving.logs import log_error
 from headgate.serving.media import JSON
@@ -27,14 +28,20 @@ class Handler:
     """The function that Lambda calls."""
 
     def __init__(
-        self, predictor: Predictor, settings: Settings, *, path: str = "/invocations", cors: Cors | None = None
+        self,
+        predictor: Predictor,
+        settings: Settings,
+        *,
+        path: str = "/invocations",
+        cors: Cors | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
-        """`path`: where POST is answered, without the stage, or `*`."""
+        """`path`: where POST is answered, without the stage, or `*`. `metrics`: what counts the predictions."""
         self._predictor = predictor
         self._coroutines = predictor if predictor.mode == "async" and isinstance(predictor, AsyncPredictor) else None
         self._loop = _loop() if self._coroutines else None
         self._settings = settings
-        self._door = Door(self, path=path, cors=cors)
+        self._door = Door(self, path=path, cors=cors, metrics=metrics)
         self.invocation = self._door.invocation
 
     def __call__(self, event: Any, context: Context) -> Any:

@@ -1,0 +1,163 @@
+"""The alarms of an environment, as values: what is counted, and from when on it is too much.
+
+    errors       the share of requests that the model or its function failed            takes the version back
+    latency      the time in which 99 of 100 requests are answered                      takes the version back
+    gateway      the share of requests that API Gateway answered with 5xx               takes the version back
+    throttles    requests that found the function's concurrency used up                 tells people
+    quiet        no request at all for as long as `quiet` says                          tells people
+    letters      an event that could not be delivered                                   tells people
+
+The first three speak through one alarm that is made of them, `rollback`.
+
+Their dimensions outlive an update: the endpoint, the variant `stable`, the function's alias; a config's name is in none
+of them. SageMaker gives ModelLatency in microseconds, Lambda its duration in milliseconds. SageMaker publishes no count
+of throttled requests, so there is such an alarm only where a function stands in front or is the model.
+
+Every alarm has to break its line in three of five minutes. Missing data is no breach, except for `quiet`.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+from headgate.infra.site import ALIAS, STAGE, Site
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+VARIANT = "stable"
+REVERTING = ("errors", "latency", "gateway")
+"""The alarms that speak of the version: any of them takes a new one back."""
+
+Comparison = Literal["GreaterThanThreshold", "GreaterThanOrEqualToThreshold", "LessThanThreshold"]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One metric. `statistic` as CloudWatch names it: Sum, Average, p99."""
+
+    namespace: str
+    name: str
+    dimensions: tuple[tuple[str, str], ...]
+    statistic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """`count` alone, or its share of `of`. `threshold` in the metric's own unit; a share is between 0 and 1."""
+
+    about: str
+    said: str
+    count: Count
+    threshold: float
+    of: Count | None = None
+    comparison: Comparison = "GreaterThanThreshold"
+    period: int = MINUTE
+    periods: int = 5
+    breaching: int = 3
+    missing: Literal["notBreaching", "breaching"] = field(default="notBreaching")
+
+
+def alarms(site: Site) -> list[Alarm]:
+    """The alarms, in the order of the table above."""
+    found = _function(site) if site.kind == "lambda" else _endpoint(site)
+    if site.settings.front:
+        found += _front(site)
+    return [*found, *_quiet(site), _letters(site)]
+
+
+def requests(site: Site) -> Count:
+    """How many requests the model got."""
+    if site.kind == "lambda":
+        return Count("AWS/Lambda", "Invocations", _alias(site), "Sum")
+    return Count("AWS/SageMaker", "Invocations", _variant(site), "Sum")
+
+
+def _endpoint(site: Site) -> list[Alarm]:
+    settings = site.settings.alarms
+    return [
+        Alarm(
+            "errors",
+            f"more than {settings.errors:g} % of the requests failed (5xx)",
+            # Each request counts as 0 or 1, so that the average is the share.
+            Count("AWS/SageMaker", "Invocation5XXErrors", _variant(site), "Average"),
+            settings.errors / 100,
+        ),
+        Alarm(
+            "latency",
+            f"99 of 100 requests took the model more than {settings.latency_p99:,} ms",
+            Count("AWS/SageMaker", "ModelLatency", _variant(site), "p99"),
+            settings.latency_p99 * 1000.0,
+        ),
+    ]
+
+
+def _function(site: Site) -> list[Alarm]:
+    settings = site.settings.alarms
+    return [
+        Alarm(
+            "errors",
+            f"more than {settings.errors:g} % of the function's calls ended in an error",
+            Count("AWS/Lambda", "Errors", _alias(site), "Sum"),
+            settings.errors / 100,
+            of=requests(site),
+        ),
+        Alarm(
+            "latency",
+            f"99 of 100 calls took the function more than {settings.latency_p99:,} ms",
+            Count("AWS/Lambda", "Duration", _alias(site), "p99"),
+            float(settings.latency_p99),
+        ),
+        _throttles(_alias(site), "the model's function"),
+    ]
+
+
+def _front(site: Site) -> list[Alarm]:
+    errors = site.settings.alarms.errors
+    gateway = (("ApiName", site.stack("front")), ("Stage", STAGE))
+    found = [
+        Alarm(
+            "gateway",
+            f"more than {errors:g} % of the requests at the front door were answered with 5xx",
+            Count("AWS/ApiGateway", "5XXError", gateway, "Average"),
+            errors / 100,
+        )
+    ]
+    if site.kind != "lambda":
+        found.append(_throttles((("FunctionName", site.function("front")),), "the front door's function"))
+    return found
+
+
+def _throttles(dimensions: tuple[tuple[str, str], ...], whose: str) -> Alarm:
+    count = Count("AWS/Lambda", "Throttles", dimensions, "Sum")
+    return Alarm("throttles", f"requests found the concurrency of {whose} used up", count, 0.0)
+
+
+def _quiet(site: Site) -> list[Alarm]:
+    seconds = site.settings.alarms.quiet
+    if seconds is None:
+        return []
+    period, periods = windows(seconds)
+    said = "no request came for as long as `quiet` allows"
+    alarm = Alarm("quiet", said, requests(site), 1.0, None, "LessThanThreshold", period, periods, periods, "breaching")
+    return [alarm]
+
+
+def windows(seconds: float) -> tuple[int, int]:
+    """Period and number of periods that cover a duration. CloudWatch looks back a day, or with whole hours a week."""
+    if seconds <= DAY:
+        return max(1, math.ceil(seconds / MINUTE)) * MINUTE, 1
+    return HOUR, math.ceil(seconds / HOUR)
+
+
+def _letters(site: Site) -> Alarm:
+    count = Count("AWS/SQS", "ApproximateNumberOfMessagesVisible", (("QueueName", site.dead_letters),), "Maximum")
+    said = "an approval or an alarm could not be delivered; it lies in the queue of dead letters"
+    return Alarm("letters", said, count, 0.0, periods=1, breaching=1)
+
+
+def _variant(site: Site) -> tuple[tuple[str, str], ...]:
+    return (("EndpointName", site.prefix), ("VariantName", VARIANT))
+
+
+def _alias(site: Site) -> tuple[tuple[str, str], ...]:
+    name = site.function("model")
+    return (("FunctionName", name), ("Resource", f"{name}:{ALIAS}"))

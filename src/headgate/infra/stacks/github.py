@@ -1,0 +1,39 @@
+"""The roles of GitHub's workflows, and the provider whose tokens they are taken on with.
+
+An account has one provider for GitHub. Who is first makes it (`--github-provider create`), all others use it
+(`existing`, the default). It stays when the stack goes, as others may rely on it.
+"""
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+
+from headgate.infra.outline import GITHUB_PROVIDER
+from headgate.infra.site import Site
+from headgate.infra.stacks.parts import make_role, open_stack
+from headgate.infra.statement import Role
+from headgate.infra.workflow_policies import AUDIENCE, ISSUER
+
+
+def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack | None:
+    """The stack, where the project has a repository on GitHub."""
+    if site.github is None:
+        return None
+    stack = open_stack(app, site, "github", "roles of workflows")
+    choice = cdk.CfnParameter(
+        stack,
+        GITHUB_PROVIDER,
+        type="String",
+        allowed_values=["create", "existing"],
+        default="existing",
+        description="Whether this stack makes the account's OIDC provider for GitHub.",
+    )
+    make = cdk.CfnCondition(
+        stack, "MakesProvider", expression=cdk.Fn.condition_equals(choice.value_as_string, "create")
+    )
+    provider = iam.CfnOIDCProvider(stack, "Provider", url=f"https://{ISSUER}", client_id_list=[AUDIENCE])
+    provider.cfn_options.condition = make
+    provider.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+    for role in roles.values():
+        if role.trust.provider:
+            make_role(stack, role)
+    return stack

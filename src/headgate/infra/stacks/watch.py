@@ -1,0 +1,142 @@
+"""The topic of alarms, the alarms, the one that takes a new version back, and a dashboard."""
+
+import json
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_sns as sns
+
+from headgate.core import names
+from headgate.infra import resource_policies
+from headgate.infra.alarms import REVERTING, Alarm, Count, alarms, requests
+from headgate.infra.site import Site
+from headgate.infra.stacks.parts import open_stack
+
+
+def build(app: cdk.App, site: Site) -> cdk.Stack:
+    """The stack."""
+    stack = open_stack(app, site, "watch", "alarms, their topic, and a dashboard")
+    topic = _topic(stack, site)
+    found = alarms(site)
+    made = {alarm.about: _alarm(stack, site, alarm, topic) for alarm in found}
+    reverting = [about for about in made if about in REVERTING]
+    both = cloudwatch.CfnCompositeAlarm(
+        stack,
+        "Rollback",
+        alarm_name=site.alarm("rollback"),
+        alarm_description="The version in force fails or is slow; it is taken back.",
+        alarm_rule=" OR ".join(f'ALARM("{site.alarm(about)}")' for about in reverting),
+        alarm_actions=[topic.ref],
+        ok_actions=[topic.ref],
+    )
+    for about in reverting:
+        both.add_resource_dependency(made[about])
+    cloudwatch.CfnDashboard(
+        stack, "Dashboard", dashboard_name=site.prefix, dashboard_body=json.dumps(_dashboard(site, found))
+    )
+    return stack
+
+
+def _topic(stack: cdk.Stack, site: Site) -> sns.CfnTopic:
+    topic = sns.CfnTopic(
+        stack,
+        "Topic",
+        topic_name=names.topic(site.project, site.environment),
+        kms_master_key_id=site.key_alias,
+    )
+    sns.CfnTopicPolicy(stack, "TopicPolicy", topics=[topic.ref], policy_document=resource_policies.topic(site))
+    for number, mail in enumerate(site.settings.alarms.notify, 1):
+        sns.CfnSubscription(stack, f"Mail{number}", topic_arn=topic.ref, protocol="email", endpoint=mail)
+    return topic
+
+
+def _alarm(stack: cdk.Stack, site: Site, alarm: Alarm, topic: sns.CfnTopic) -> cloudwatch.CfnAlarm:
+    """An alarm. Those that take a version back publish through the one that is made of them."""
+    actions = [] if alarm.about in REVERTING else [topic.ref]
+    shared: dict[str, Any] = {
+        "alarm_name": site.alarm(alarm.about),
+        "alarm_description": f"{site.prefix}: {alarm.said}",
+        "comparison_operator": alarm.comparison,
+        "threshold": alarm.threshold,
+        "evaluation_periods": alarm.periods,
+        "datapoints_to_alarm": alarm.breaching,
+        "treat_missing_data": alarm.missing,
+        "alarm_actions": actions,
+        "ok_actions": actions,
+    }
+    name = alarm.about.capitalize()
+    if alarm.of is not None:
+        share = cloudwatch.CfnAlarm.MetricDataQueryProperty(
+            id="share", expression="count / of", label=alarm.said, return_data=True
+        )
+        queries = [share, _query("count", alarm.count, alarm.period), _query("of", alarm.of, alarm.period)]
+        return cloudwatch.CfnAlarm(stack, name, metrics=queries, **shared)
+    percentile = alarm.count.statistic.startswith("p")
+    return cloudwatch.CfnAlarm(
+        stack,
+        name,
+        namespace=alarm.count.namespace,
+        metric_name=alarm.count.name,
+        dimensions=_dimensions(alarm.count),
+        period=alarm.period,
+        statistic=None if percentile else alarm.count.statistic,
+        extended_statistic=alarm.count.statistic if percentile else None,
+        # Few requests make no percentile: a single slow one would be the 99th of a hundred.
+        evaluate_low_sample_count_percentile="ignore" if percentile else None,
+        **shared,
+    )
+
+
+def _query(name: str, count: Count, period: int) -> cloudwatch.CfnAlarm.MetricDataQueryProperty:
+    metric = cloudwatch.CfnAlarm.MetricProperty(
+        namespace=count.namespace, metric_name=count.name, dimensions=_dimensions(count)
+    )
+    stat = cloudwatch.CfnAlarm.MetricStatProperty(metric=metric, period=period, stat=count.statistic)
+    return cloudwatch.CfnAlarm.MetricDataQueryProperty(id=name, metric_stat=stat, return_data=False)
+
+
+def _dimensions(count: Count) -> list[cloudwatch.CfnAlarm.DimensionProperty]:
+    return [cloudwatch.CfnAlarm.DimensionProperty(name=name, value=value) for name, value in count.dimensions]
+
+
+def _dashboard(site: Site, found: list[Alarm]) -> dict[str, Any]:
+    """Requests, then what each alarm looks at, with its line; the states of all of them on top."""
+    states = {
+        "type": "alarm",
+        "width": 24,
+        "height": 3,
+        "properties": {
+            "title": f"{site.project} in {site.environment}",
+            "alarms": [site.arn("cloudwatch", f"alarm:{site.alarm(about)}") for about in _abouts(found)],
+        },
+    }
+    widgets = [_graph(site, "requests", [_row(requests(site))], None, 60)]
+    for alarm in found:
+        rows = [_row(alarm.count, "count" if alarm.of else "")]
+        if alarm.of:
+            rows = [[{"expression": "count / of", "label": "share"}], *rows, _row(alarm.of, "of")]
+        widgets.append(_graph(site, alarm.about, rows, alarm.threshold, alarm.period))
+    return {"widgets": [states, *widgets]}
+
+
+def _abouts(found: list[Alarm]) -> list[str]:
+    return ["rollback", *(alarm.about for alarm in found)]
+
+
+def _graph(site: Site, title: str, rows: list[list[Any]], line: float | None, period: int) -> dict[str, Any]:
+    properties: dict[str, Any] = {
+        "title": title,
+        "region": site.region,
+        "view": "timeSeries",
+        "period": period,
+        "metrics": rows,
+    }
+    if line is not None:
+        properties["annotations"] = {"horizontal": [{"value": line, "label": "alarm"}]}
+    return {"type": "metric", "width": 8, "height": 6, "properties": properties}
+
+
+def _row(count: Count, name: str = "") -> list[Any]:
+    options: dict[str, Any] = {"stat": count.statistic} | ({"id": name, "visible": False} if name else {})
+    return [count.namespace, count.name, *(part for pair in count.dimensions for part in pair), options]

@@ -1,0 +1,101 @@
+"""`headgate infra`, as far as it needs no account: templates, what would be typed, and what is refused."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.infra.projects import IRIS, NEWS
+
+pytestmark = pytest.mark.slow
+
+UNPACKED = Path.home() / ".cache" / "aws" / "jsii" / "package-cache"
+DIGEST = "sha256:" + 64 * "a"
+TWO = IRIS + "  staging: {target: aws, account: '123456789012', region: eu-central-1}\n"
+NO_ACCOUNT = {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    return tmp_path / "work"
+
+
+def test_templates_are_written_and_described(headgate: Run, work: Path) -> None:
+    (work / "headgate.yaml").write_text(IRIS)
+    # The home is empty, and so would be the cache of the CDK's unpacked packages: that would take many seconds.
+    ran = headgate("infra", "synth", "--json", env={"JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(UNPACKED)})
+    assert ran.returncode == 0, ran.stderr
+    said = json.loads(ran.stdout)
+    assert (said["environment"], said["account"], said["region"]) == ("production", "123456789012", "eu-central-1")
+    assert said["folder"] == str(work / "cdk.out" / "production")
+    told = {stack["id"]: stack for stack in said["stacks"]}
+    assert list(told) == ["base", "watch", "delivery", "machine", "front", "github"]
+    assert told["front"]["parameters"] == ["DeliveryImage"]
+    for stack in said["stacks"]:
+        assert len(json.loads(Path(stack["template"]).read_bytes())["Resources"]) == stack["resources"]
+    assert "infra: building the stacks of iris-production" in ran.stderr
+
+
+def test_several_environments_have_to_be_chosen_from(headgate: Run, work: Path) -> None:
+    (work / "headgate.yaml").write_text(TWO)
+    ran = headgate("infra", "synth")
+    assert ran.returncode == 2
+    assert "Choose one with --env: production, staging." in ran.stderr
+    ran = headgate("infra", "synth", "--env", "local")
+    assert ran.returncode == 5
+    assert "is on this machine and needs no infrastructure" in ran.stderr
+
+
+def test_a_dry_run_prints_what_would_be_typed(headgate: Run, work: Path) -> None:
+    (work / "headgate.yaml").write_text(NEWS)
+    images = ("--model-image", DIGEST)
+    ran = headgate("infra", "deploy", "--only", "base", "--only", "function", *images, "--yes", "--dry-run", "--json")
+    assert ran.returncode == 0, ran.stderr
+    said = json.loads(ran.stdout)
+    install, synth, deploy = said["commands"]
+    assert install.endswith(" aws-cdk@2.1148.1")
+    assert synth == f"headgate infra synth --env cloud --output {work}/cdk.out/cloud"
+    assert deploy.endswith(
+        f" deploy --app {work}/cdk.out/cloud --no-notices base function --exclusively --require-approval never "
+        f"--parameters news-category-cloud-function:ModelImage={DIGEST}"
+    )
+    ran = headgate("infra", "destroy", "--delete-data", "--dry-run", "--json")
+    assert ran.returncode == 0, ran.stderr
+    steps = [(step["step"].split()[1], bool(step["command"])) for step in json.loads(ran.stdout)["steps"]]
+    assert steps == [("the", True), ("every", False), ("every", False), ("every", False), ("the", True)]
+    ran = headgate("infra", "diff", "--dry-run")
+    assert ran.stdout.splitlines()[-1].endswith(
+        "diff --app " + str(work / "cdk.out" / "cloud") + " --no-notices base watch delivery machine function front"
+        " --exclusively --method template"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["deploy", "--yes", "--delivery-image", "latest"], 2, "should be an image's digest, got 'latest'"),
+        (["deploy", "--yes", "--model-image", DIGEST, "--dry-run"], 2, "None of the stacks takes --model-image."),
+        (["deploy", "--only", "bas", "--yes"], 2, "The environment has no stack 'bas'."),
+        (["deploy"], 5, "Nobody is there to be asked."),
+        (["destroy"], 5, "Nobody typed the project's name."),
+        (["deploy", "--yes", "--output", "."], 5, "holds something else"),
+        (["destroy", "--yes"], 5, "There are no AWS credentials to use"),
+    ],
+)
+def test_what_is_refused(headgate: Run, work: Path, arguments: list[str], code: int, message: str) -> None:
+    (work / "headgate.yaml").write_text(IRIS)
+    ran = headgate("infra", *arguments, env=NO_ACCOUNT)
+    assert (ran.returncode, message in ran.stderr) == (code, True), ran.stderr
+
+
+def test_another_projects_name_removes_nothing(headgate: Run, work: Path) -> None:
+    (work / "headgate.yaml").write_text(IRIS)
+    ran = headgate("infra", "destroy", stdin="payroll\n", env=NO_ACCOUNT)
+    assert ran.returncode == 5
+    assert "'payroll' is not the project's name; nothing was removed." in ran.stderr
