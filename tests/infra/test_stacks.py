@@ -3,6 +3,7 @@
 import json
 import re
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -234,6 +235,13 @@ def test_the_machine_is_the_one_that_is_defined(iris: Assembly) -> None:
         "delivery/MonitorFunction": ["headgate.wiring.delivery_functions.rollback_monitor"],
         "front/FrontFunction": ["headgate.wiring.front_door.handler"],
     }
+
+
+def test_the_functions_of_delivery_are_there(iris: Assembly) -> None:
+    for name in ("TickFunction", "ApprovalFunction", "MonitorFunction"):
+        (command,) = iris.properties("delivery", name)["ImageConfig"]["Command"]
+        module, _, handler = command.rpartition(".")
+        assert callable(getattr(import_module(module), handler))
 
 
 def test_a_workflow_is_known_by_its_repository_and_what_it_runs_for(iris: Assembly) -> None:
