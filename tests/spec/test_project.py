@@ -56,12 +56,12 @@ def test_every_problem_is_reported_at_once_with_path_expectation_and_remedy() ->
     expected = [
         'project: should be small letters, digits and single hyphens, starting with a letter, got "Iris_1"',
         'task: should be one of classification, regression, got "klassification"; did you mean classification?',
-        "data/source: should be a .csv file or sklearn:<name> with a name of breast_cancer, diabetes, digits, iris, "
-        'wine, got "foo.txt"',
+        "data/source: should be a .csv file or sklearn:<name> with a name of 20newsgroups, breast_cancer, diabetes, "
+        'digits, iris, wine, got "foo.txt"',
         'data/split/test: should be a number, got "ten"',
         "data/split/seed: should be a whole number, got true",
         "data/split/stratif: unknown key, did you mean stratify?",
-        'train/recipe: should be xgboost, got "xgb"; did you mean xgboost?',
+        'train/recipe: should be one of xgboost, gradient-boosting, text, got "xgb"; did you mean xgboost?',
         "train/params/n_estimators: should be at least 1, got 0",
         "train/params/max_depth: should be a whole number, got 3.5",
         "train/params/learning_rate: should be a finite number, got NaN",
