@@ -1,4 +1,4 @@
-"""A table: numeric features and what is to be predicted, with the digest of where they came from.
+"""A table: numeric features, or one text, and what is to be predicted, with the digest of where they came from.
 
 Features are float32 because that is what XGBoost and the ONNX model compute with: what is rounded here is rounded once,
 and training, parity check and serving see the same numbers. A missing value is NaN.
@@ -25,14 +25,14 @@ MAX_CLASSES = 100
 class Table:
     """`n` rows of `f` features.
 
-    X: float32 [n, f], NaN where a value is missing, never infinite.
+    X: float32 [n, f], NaN where a value is missing, never infinite; or texts, object [n, 1], none of them empty.
     y: the target; text [n] for classification (a class is its text), float64 [n] for regression.
     sha256: of the file's bytes, or of a bundled set's names and numbers.
     """
 
     features: tuple[str, ...]
     target: str
-    X: npt.NDArray[np.float32]
+    X: npt.NDArray[Any]
     y: npt.NDArray[Any]
     sha256: str
 
@@ -44,6 +44,8 @@ class Table:
     @property
     def with_missing(self) -> tuple[str, ...]:
         """The features of which some value is missing."""
+        if self.X.dtype == object:
+            return ()
         return tuple(name for at, name in enumerate(self.features) if np.isnan(self.X[:, at]).any())
 
 
