@@ -1,9 +1,12 @@
 """`headgate train`."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 import click
 
+from headgate.cli.baseline import naive_answer
 from headgate.cli.command import Call, Command
 from headgate.cli.extras import needs
 from headgate.cli.output import Table, number
@@ -22,11 +25,29 @@ def command(call: Call) -> None:
         with needs("Training", "train"):
             from headgate.training import train
         run = train(project, progress=progress)
-    record = run.record
+    record, naive = run.record, run.record.naive["metrics"]
     call.out.show(
         {"run": run.id, "folder": str(run.folder), **asdict(record), "files": dict(run.files)},
         f"run {run.id}",
         f"{record.rows_train} rows to learn from, {record.rows_test} held out ({record.data_source})",
-        Table(("metric", "value"), [(name, number(value)) for name, value in record.metrics.items()]),
+        *_chosen(record.cross_validation),
+        Table(
+            ("metric", "value", naive_answer(record)),
+            [(name, number(value), number(naive.get(name))) for name, value in record.metrics.items()],
+        ),
         "Next: headgate check",
     )
+
+
+def _chosen(report: Mapping[str, Any]) -> list[Table | str]:
+    """How a parameter was chosen on folds; nothing where none was."""
+    if not report:
+        return []
+    scores: Mapping[str, Mapping[str, float]] = report["scores"]
+    values = list(scores[report["metric"]])
+    rows = [(value, *(number(scores[name][value]) for name in scores)) for value in values]
+    name, chosen = report["parameter"], f"{report['chosen']:g}"
+    return [
+        f"{name} = {chosen} has the best {report['metric']} on {report['folds']} folds of the rows to learn from",
+        Table((name, *scores), rows),
+    ]

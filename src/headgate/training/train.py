@@ -5,7 +5,9 @@ crash) leaves the store as it was. Equal data, spec and versions give a model of
 """
 
 import platform
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any, assert_never
 
 import numpy as np
 import sklearn
@@ -14,15 +16,20 @@ import xgboost
 import headgate
 from headgate.core.digest import digest_json
 from headgate.core.progress import Progress, silent
+from headgate.data.fitted import Fitted
 from headgate.data.git import commit_of
 from headgate.data.load import Division, divide, load
-from headgate.data.runs import Record, Run, Runs
+from headgate.data.runs import ESTIMATOR_NAME, MODEL_NAME, Record, Run, Runs
 from headgate.data.table import Table
 from headgate.data.trained import Trained
 from headgate.data.validation import Validation
 from headgate.spec import Project
+from headgate.spec.train import GradientBoosting, Text, XGBoost
 from headgate.training.boost import boost
 from headgate.training.metrics import score_classes, score_values
+from headgate.training.naive import naive
+from headgate.training.pipeline import learn_pipeline
+from headgate.training.text import learn_texts
 
 
 def train(project: Project, *, progress: Progress = silent, now: datetime | None = None) -> Run:
@@ -35,24 +42,37 @@ def train(project: Project, *, progress: Progress = silent, now: datetime | None
     progress("reading", None)
     table = load(project)
     division = divide(project, table)
-    labels = table.labels if project.spec.task == "classification" else ()
-    trained = boost(
-        project.spec.task,
-        labels,
-        table.X[division.train],
-        table.y[division.train],
-        params=project.spec.train.params.model_dump(),
-        seed=project.spec.train.seed,
-        progress=progress,
-    )
+    trained, cross_validation = _learn(project, table, division, progress)
     progress("judging", None)
     held = Validation(table.X[division.test], table.y[division.test])
-    record = _record(project, table, division, metrics=_judge(trained, held), now=now or datetime.now(UTC))
+    record = replace(
+        _record(project, table, division, metrics=_judge(trained, held), now=now or datetime.now(UTC)),
+        naive=naive(trained.labels, table.y[division.train], held.y),
+        cross_validation=cross_validation,
+    )
     progress("saving", None)
-    return Runs(project.store).save(record, bytes(trained.booster.save_raw("ubj")), held.to_bytes())
+    name = ESTIMATOR_NAME if isinstance(trained, Fitted) else MODEL_NAME
+    return Runs(project.store).save(record, trained.to_bytes(), held.to_bytes(), model_name=name)
 
 
-def _judge(trained: Trained, held: Validation) -> dict[str, float | None]:
+def _learn(
+    project: Project, table: Table, division: Division, progress: Progress
+) -> tuple[Trained | Fitted, dict[str, Any]]:
+    """The model of the recipe, and how its parameters were chosen on folds (empty where they were not)."""
+    task, recipe = project.spec.task, project.spec.train
+    labels = table.labels if task == "classification" else ()
+    X, y = table.X[division.train], table.y[division.train]
+    match recipe:
+        case XGBoost(params=params, seed=seed):
+            return boost(task, labels, X, y, params=params.model_dump(), seed=seed, progress=progress), {}
+        case GradientBoosting(params=few, seed=seed):
+            return learn_pipeline(task, labels, X, y, params=few, seed=seed, progress=progress), {}
+        case Text(params=terms, seed=seed):
+            return learn_texts(labels, X[:, 0].tolist(), y, params=terms, seed=seed, progress=progress)
+    assert_never(recipe)
+
+
+def _judge(trained: Trained | Fitted, held: Validation) -> dict[str, float | None]:
     answers = trained.predict(held.X)
     if trained.task == "classification":
         return score_classes(trained.labels, held.y, answers)
