@@ -47,10 +47,11 @@ class Call:
         )
 
     def environment(self, name: str | None) -> str:
-        """The name of an environment of the project: the one asked for, or the only one. Raises UsageError."""
+        """The name of an environment of the project: the one asked for, or the only local one. Raises UsageError."""
         known = list(self.project.spec.environments)
-        if name is None and len(known) == 1:
-            return known[0]
+        local = [key for key, environment in self.project.spec.environments.items() if environment.target == "local"]
+        if name is None and (len(local) == 1 or len(known) == 1):
+            return (local or known)[0]
         if name is not None and name in known:
             return name
         said = f"headgate.yaml has no environment {name!r}." if name else "headgate.yaml has several environments."

@@ -7,6 +7,9 @@ import click
 
 from headgate.cli.command import Call, Command
 
+SIMULATOR = "simulate.py"
+"""What wrote a template's rows, where nobody measured them."""
+
 
 @click.command(cls=Command, project=False, example="headgate init iris my-iris\ncd my-iris && headgate train")
 @click.argument("name")
@@ -14,7 +17,8 @@ from headgate.cli.command import Call, Command
 def command(call: Call, *, name: str, folder: Path) -> None:
     """Write a new model project.
 
-    NAME is a template: iris (scikit-learn's bundled data, XGBoost). DIR must not exist yet, or be empty.
+    NAME is a template: iris (scikit-learn's bundled data, XGBoost), or news-category (simulated headlines, TF-IDF and
+    logistic regression). DIR must not exist yet, or be empty.
     """
     from headgate.spec.template import write
 
@@ -22,5 +26,6 @@ def command(call: Call, *, name: str, folder: Path) -> None:
     call.out.show(
         {"template": name, "folder": str(folder.absolute()), "files": [str(file) for file in files]},
         *(f"wrote {file}" for file in files),
+        *(f"The rows beside {file} are simulated; it wrote them." for file in files if file.name == SIMULATOR),
         f"Next: cd {shlex.quote(str(folder))} && headgate train",
     )

@@ -62,5 +62,5 @@ def _row(store: Path, version: ModelVersion) -> bytes:
 
     run = Runs(store).load(version.metadata.get("run.id", ""))
     first = Validation.from_bytes(run.read(VALIDATION_NAME)).X[0].tolist()
-    values = [None if math.isnan(value) else value for value in first]
+    values = [None if isinstance(value, float) and math.isnan(value) else value for value in first]
     return json.dumps(dict(zip(run.record.features, values, strict=True))).encode()

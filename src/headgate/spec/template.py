@@ -1,7 +1,9 @@
-"""Example projects to start from: folders of plain files below `templates/`."""
+"""Example projects to start from: folders of files below `templates/`."""
 
+from collections.abc import Iterator
 from difflib import get_close_matches
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from headgate.core.files import write_atomic, writing
@@ -33,9 +35,20 @@ def write(name: str, folder: Path) -> list[Path]:
     written = []
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        for source in sorted((_TEMPLATES / name).iterdir(), key=lambda file: (file.name == FILE_NAME, file.name)):
+        contents = dict(_files(_TEMPLATES / name))
+        for place in sorted(contents, key=lambda place: (place == FILE_NAME, place)):
             # A .gitignore among the package's own files would hide them from version control.
-            target = folder / (".gitignore" if source.name == "gitignore" else source.name)
-            write_atomic(target, source.read_bytes())
+            target = folder / (".gitignore" if place == "gitignore" else place)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(target, contents[place].read_bytes())
             written.append(target)
     return written
+
+
+def _files(folder: Traversable, place: str = "") -> Iterator[tuple[str, Traversable]]:
+    """Every file in a folder and in those below it, with its path from there on."""
+    for entry in folder.iterdir():
+        if entry.is_file():
+            yield f"{place}{entry.name}", entry
+        elif entry.name != "__pycache__":
+            yield from _files(entry, f"{place}{entry.name}/")
