@@ -31,8 +31,9 @@ def command(call: Call) -> None:
         f"run {run.id}",
         f"{record.rows_train} rows to learn from, {record.rows_test} held out ({record.data_source})",
         *_chosen(record.cross_validation),
+        f"to beat: {naive_answer(record)}",
         Table(
-            ("metric", "value", naive_answer(record)),
+            ("metric", "value", "to beat"),
             [(name, number(value), number(naive.get(name))) for name, value in record.metrics.items()],
         ),
         "Next: headgate check",

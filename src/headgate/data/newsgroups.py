@@ -9,6 +9,7 @@ import csv
 import importlib
 import io
 import tempfile
+import warnings
 from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
@@ -48,7 +49,8 @@ def keep_newsgroups(store: Path, *, fetch: Fetch | None = None, progress: Progre
 
 
 def _download(fetch: Fetch, path: Path) -> Any:
-    with tempfile.TemporaryDirectory(prefix="headgate-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="headgate-") as scratch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of trying again
         try:
             return fetch(
                 data_home=scratch, subset="all", remove=("headers", "footers", "quotes"), shuffle=False, n_retries=1

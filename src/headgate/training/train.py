@@ -40,7 +40,7 @@ def train(project: Project, *, progress: Progress = silent, now: datetime | None
     """
     Runs(project.store).check_writable()
     progress("reading", None)
-    table = load(project)
+    table = load(project, progress)
     division = divide(project, table)
     trained, cross_validation = _learn(project, table, division, progress)
     progress("judging", None)
