@@ -84,8 +84,6 @@ def test_a_real_file_with_columns_of_text() -> None:
     numeric = ["age", "study_hours_per_day", "sleep_hours", "attendance_percentage", "mental_health_rating"]
     table = read_csv(STUDENTS, "regression", "exam_score", numeric)
     assert table.X.shape == (1000, 5)
-    with pytest.raises(
-        InvalidInput, match=r"'student_id' \(line 2: 'S1000'\), 'gender' \(line 2: 'Female'\)"
-    ) as caught:
+    with pytest.raises(InvalidInput, match=r"'student_id' \(line 2: 'S1000'\), 1,000 different values") as caught:
         read_csv(STUDENTS, "regression", "exam_score", None)
     assert "data/features" in caught.value.hint

@@ -29,7 +29,7 @@ def trained_on(folder: Path, name: str, rounds: int = 20) -> tuple[Trained, Vali
 def test_xgboost_converts_faithfully(tmp_path: Path, name: str) -> None:
     trained, held = trained_on(tmp_path, name, rounds=100)
     model = to_onnx(trained, held.X.shape[1])
-    probes = probe_rows(trained, held.X)
+    probes = probe_rows(trained, held.X, {})
     parity = check_parity(trained, model, probes)
     assert parity.rows == len(probes.X) > len(held.X) + 3 * min(len(thresholds(trained)), 100)
     assert parity.labels_changed == parity.ties == 0
@@ -83,7 +83,7 @@ def no_number(attributes: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", ["wine", "breast_cancer", "diabetes"])
 def test_every_way_of_converting_wrongly_is_found(tmp_path: Path, name: str) -> None:
     trained, held = trained_on(tmp_path, name)
-    model, probes = to_onnx(trained, held.X.shape[1]), probe_rows(trained, held.X)
+    model, probes = to_onnx(trained, held.X.shape[1]), probe_rows(trained, held.X, {})
     for damage in (at_or_below, missing_the_other_way, no_base, one_leaf, no_number):
         with pytest.raises(GateFailed, match=r"does not answer like the trained one.*trained .*, ONNX .*difference"):
             check_parity(trained, damaged(model, damage), probes)

@@ -1,9 +1,12 @@
 """CSV files as tables: read narrowly, refused with the line and what to do.
 
 A file is UTF-8 (with or without a byte-order mark), comma-separated and has a header line, unless the spec names the
-columns. Empty fields and `NA`,
-`NaN`, `null` and `None` are missing values; lines without any value are skipped. Numbers are written with a decimal
-point and without thousands separators; infinity is refused: a model would take it for a very large measurement.
+columns. Empty fields and `NA`, `NaN`, `null` and `None` are missing values; lines without any value are skipped.
+Numbers are written with a decimal point and without thousands separators; infinity is refused: a model would take it
+for a very large measurement.
+
+A column without any number is one of categories (`data.categories`). One of numbers with something else in between is
+refused, for that is a slip of the pen more often than a category.
 """
 
 import csv
@@ -17,6 +20,7 @@ import numpy.typing as npt
 
 from headgate.core.digest import sha256
 from headgate.core.schema import Task
+from headgate.data.categories import MAX_CATEGORIES, Categories, places, unlike_categories
 from headgate.data.table import Table
 from headgate.errors import InvalidInput, NotFound
 
@@ -81,8 +85,8 @@ def read_csv(
         )
     if not names:
         raise InvalidInput(f"{path} has no column to learn from beside the target {target!r}.")
-    X = _numbers(path, rows, names)
-    return Table(names, target, X, _target(path, rows, task, target), sha256(content))
+    X, categories = _columns(path, rows, names)
+    return Table(names, target, X, _target(path, rows, task, target), sha256(content), categories)
 
 
 def read_rows(path: Path, columns: Sequence[str] | None = None) -> tuple[bytes, Rows]:
@@ -142,23 +146,55 @@ def _filled(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
             yield reader.line_num, stripped  # type: ignore[attr-defined]
 
 
-def _numbers(path: Path, rows: Rows, names: Sequence[str]) -> npt.NDArray[np.float32]:
-    """float32 [n, f]. All columns that are not numeric are named at once."""
+def _columns(path: Path, rows: Rows, names: Sequence[str]) -> tuple[npt.NDArray[np.float32], Categories]:
+    """float32 [n, f], and the columns of categories. All columns that are neither are named at once."""
     X = np.empty((len(rows.fields), len(names)), np.float32)
-    wrong = []
+    categories: dict[str, tuple[str, ...]] = {}
+    mixed, unlike = [], []
     for at, name in enumerate(names):
-        for row, text in enumerate(rows.column(name)):
-            number = _number(text)
-            if number is None:
-                wrong.append(f"{name!r} (line {rows.lines[row]}: {text[:40]!r})")
-                break
-            X[row, at] = number
-    if wrong:
-        raise InvalidInput(
-            f"{path}: not numeric: {', '.join(wrong[:10])}.",
-            hint="List the numeric columns under data/features in headgate.yaml, or write these ones as numbers.",
+        texts = [None if text.lower() in MISSING else text for text in rows.column(name)]
+        numbers = [_number(text or "") for text in texts]
+        odd = next((row for row, number in enumerate(numbers) if number is None), None)
+        if odd is None:
+            X[:, at] = np.array(numbers, np.float64)
+            continue
+        where = f"(line {rows.lines[odd]}: {rows.column(name)[odd][:40]!r})"
+        if any(text and _like_number(text) for text in texts):
+            mixed.append(f"{name!r} {where}")
+        elif why := unlike_categories(texts):
+            unlike.append(f"{name!r} {where}, {why}")
+        else:
+            X[:, at], categories[name] = places(texts)
+    _refuse(path, mixed, unlike)
+    return X, categories
+
+
+def _refuse(path: Path, mixed: Sequence[str], unlike: Sequence[str]) -> None:
+    """Raises InvalidInput where there are columns of numbers and other things, or of free text."""
+    said, hints = [], []
+    if mixed:
+        said.append(f"not numeric: {', '.join(mixed[:10])}.")
+        hints.append(
+            "Write every value of such a column as a number or leave it empty, or list other columns under "
+            "data/features in headgate.yaml."
         )
-    return X
+    if unlike:
+        said.append(f"free text or an id, not categories: {'; '.join(unlike[:10])}.")
+        hints.append(
+            f"Categories come again and again, and are {MAX_CATEGORIES} at most. List the columns to learn from under "
+            "data/features in headgate.yaml, without these; texts are learnt from by `train: {recipe: text}`."
+        )
+    if said:
+        raise InvalidInput(f"{path}: {' '.join(said)}", hint=" ".join(hints))
+
+
+def _like_number(text: str) -> bool:
+    """Whether it is a number in other files: 1_000 and infinity are none here, and no categories either."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _number(text: str) -> float | None:

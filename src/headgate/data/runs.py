@@ -67,6 +67,10 @@ class Record:
     cross_validation: Mapping[str, Any] = field(default_factory=dict)
     """How a parameter was chosen on folds: `folds`, `metric`, the `scores` by metric and value, and what was
     `chosen`; empty where none was."""
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of the features that were text: the place of a category here is its number for the model."""
+    search: Mapping[str, Any] | None = None
+    """How `params` were found (`training.search`); None where they are those of headgate.yaml."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,4 +170,5 @@ def _parse(document: dict[str, Any]) -> tuple[Record, dict[str, str]]:
     files = {str(name): str(digest) for name, digest in document.pop("files").items()}
     for name in ("features", "features_with_missing", "labels"):
         document[name] = tuple(document[name])
+    document["categories"] = {name: tuple(given) for name, given in document.get("categories", {}).items()}
     return Record(**document), files

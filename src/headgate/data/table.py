@@ -1,11 +1,12 @@
-"""A table: numeric features, or one text, and what is to be predicted, with the digest of where they came from.
+"""A table: features as numbers, or one text, and what is to be predicted, with the digest of where they came from.
 
 Features are float32 because that is what XGBoost and the ONNX model compute with: what is rounded here is rounded once,
-and training, parity check and serving see the same numbers. A missing value is NaN.
+and training, parity check and serving see the same numbers. A missing value is NaN. A category is its place among the
+categories of its feature (`data.categories`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from headgate.core.schema import Task
@@ -28,6 +29,7 @@ class Table:
     X: float32 [n, f], NaN where a value is missing, never infinite; or texts, object [n, 1], none of them empty.
     y: the target; text [n] for classification (a class is its text), float64 [n] for regression.
     sha256: of the file's bytes, or of a bundled set's names and numbers.
+    categories: of the features that were text, in the order of their places in X.
     """
 
     features: tuple[str, ...]
@@ -35,6 +37,7 @@ class Table:
     X: npt.NDArray[Any]
     y: npt.NDArray[Any]
     sha256: str
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -10,13 +10,16 @@ With `package/code` the user's hooks serve (backend `code`) and the portable mod
 load; the parity that is recorded is the model's, not that of what the hooks make of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from headgate.core.manifest import ONNX_NAME, UBJ_NAME
 from headgate.core.progress import Progress, silent
 from headgate.core.schema import Feature, InputSchema, Policy
+from headgate.data.categories import as_sent
 from headgate.data.packages import Package, PackageRecord
 from headgate.data.runs import MODEL_NAME, VALIDATION_NAME, Record, Run
 from headgate.data.trained import Trained
@@ -78,41 +81,63 @@ def _booster(run: Run, policy: Policy, progress: Progress, *, large: bool) -> Po
     progress("converting", None)
     onnx = to_onnx(trained, len(run.record.features))
     progress("comparing", None)
-    probes = probe_rows(trained, held.X)
+    categories = run.record.categories
+    probes = probe_rows(trained, held.X, {run.record.features.index(name): len(c) for name, c in categories.items()})
     parity = check_parity(trained, onnx, probes)
     schema = _schema(run.record, policy)
+    requests = as_sent(run.record.features, categories, probes.X[probes.sent])
+    answered = partial(_parity_of, trained, schema, probes, requests)
     members = {ONNX_NAME: onnx}
     small = Candidate("onnx", "onnx", {ONNX_NAME: onnx}, lambda path: OnnxModel(path / ONNX_NAME, schema))
-    engines = [measure(small, lambda _: parity, probes.X.tolist())]
+    onnx_parity = partial(answered, engine="ONNX") if categories else lambda _: parity
+    engines = [measure(small, onnx_parity, requests)]
     at = large_batch(trained) if large else 0
     if at:
         own = {UBJ_NAME: run.read(MODEL_NAME)}
-        engines.append(_try_xgboost(trained, small, own, schema, probes))
+        engines.append(_try_xgboost(small, own, schema, partial(answered, engine="XGBoost"), requests))
         members |= {} if engines[-1].refused else own
     return Portable("onnx", schema, members, parity, engines, at if UBJ_NAME in members else 0)
 
 
 def _try_xgboost(
-    trained: Trained,
     small: Candidate,
     own: Mapping[str, bytes],
     schema: InputSchema,
-    probes: Probes,
+    parity: Callable[[Model], Parity],
+    requests: Sequence[Sequence[Any]],
 ) -> Measured:
     """XGBoost's library, called as the model server calls it for large batches, with the model in its `own` format."""
 
     def open_large(folder: Path) -> Model:
         return SizedModel(small.open(folder), folder / UBJ_NAME, schema, 1)
 
-    def parity(model: Model) -> Parity:
-        found = served(model, probes.X.tolist(), schema)
-        return compare(trained.predict(probes.X), found, probes.kinds, trained.labels, engine="XGBoost")
+    return measure(Candidate("xgboost", "onnx", {**small.members, **own}, open_large), parity, requests)
 
-    candidate = Candidate("xgboost", "onnx", {**small.members, **own}, open_large)
-    return measure(candidate, parity, probes.X.tolist())
+
+def _parity_of(
+    trained: Trained,
+    schema: InputSchema,
+    probes: Probes,
+    requests: Sequence[Sequence[Any]],
+    model: Model,
+    *,
+    engine: str,
+) -> Parity:
+    """What a model answers to the probes that can be sent, as requests, against the trained one."""
+    found = served(model, requests, schema)
+    kinds = [kind for kind, sent in zip(probes.kinds, probes.sent, strict=True) if sent]
+    return compare(trained.predict(probes.X[probes.sent]), found, kinds, trained.labels, engine=engine)
 
 
 def _schema(record: Record, policy: Policy) -> InputSchema:
     """A value may be missing in a request exactly where it was in the rows that were learnt from."""
-    features = tuple(Feature(name, nullable=name in record.features_with_missing) for name in record.features)
+    features = tuple(
+        Feature(
+            name,
+            "string" if record.categories.get(name) else "number",
+            nullable=name in record.features_with_missing,
+            categories=record.categories.get(name, ()),
+        )
+        for name in record.features
+    )
     return InputSchema(record.task, record.target, features, record.labels, policy)

@@ -3,9 +3,13 @@
 Real rows show how it answers in use; they seldom lie where a conversion goes wrong. So there are also rows exactly on
 the thresholds of the trees and one float32 to either side (`<` against `<=`), rows with missing values (which way a
 tree sends them is stored per node) and rows far outside of anything seen. Equal runs give equal rows.
+
+A category is a whole number to the model: each has a row of its own. The rows on thresholds lie between categories,
+where no request can be; they show the conversion, and those that can be `sent` show the serving as well.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,22 +24,28 @@ FAR = np.float32(1e30)
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """X: float32 [n, f]. `kinds` says of each row, in words, where it comes from."""
+    """X: float32 [n, f]. `kinds`: where each row comes from, in words. `sent` [n]: whether a request can be so."""
 
     X: npt.NDArray[np.float32]
     kinds: tuple[str, ...]
+    sent: npt.NDArray[np.bool_]
 
 
-def probe_rows(trained: Trained, held: npt.NDArray[np.float32]) -> Probes:
-    """Rows made from the held-out ones, float32 [m, f] with m >= 1, and from the thresholds of the trained trees."""
+def probe_rows(trained: Trained, held: npt.NDArray[np.float32], categories: Mapping[int, int]) -> Probes:
+    """Rows made from the held-out ones, float32 [m, f] with m >= 1, and from the thresholds of the trained trees.
+
+    `categories`: how many there are, by column.
+    """
     parts = {
         "a held-out row": held,
         "a held-out row moved onto a split threshold": _on_thresholds(trained, held),
         "a held-out row with missing values": _missing(held),
         "a held-out row with a value far outside": _far(held),
+        "a held-out row with another category": _each_category(held, categories),
     }
     kinds = tuple(kind for kind, rows in parts.items() for _ in rows)
-    return Probes(np.concatenate(list(parts.values())).astype(np.float32), kinds)
+    X = np.concatenate(list(parts.values())).astype(np.float32)
+    return Probes(X, kinds, _can_be_sent(X, categories))
 
 
 def thresholds(trained: Trained) -> list[tuple[int, float]]:
@@ -68,6 +78,25 @@ def _missing(held: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     some = held[:200].copy()
     some[np.random.RandomState(0).random_sample(some.shape) < 0.3] = np.nan
     return np.concatenate([single, some, np.full_like(held[:1], np.nan)])
+
+
+def _each_category(held: npt.NDArray[np.float32], categories: Mapping[int, int]) -> npt.NDArray[np.float32]:
+    rows: list[npt.NDArray[np.float32]] = []
+    for column, count in categories.items():
+        for code in range(count):
+            row = held[len(rows) % len(held)].copy()
+            row[column] = code
+            rows.append(row)
+    return np.array(rows, np.float32).reshape(-1, held.shape[1])
+
+
+def _can_be_sent(X: npt.NDArray[np.float32], categories: Mapping[int, int]) -> npt.NDArray[np.bool_]:
+    """Whether each category is one of those that there are, or missing."""
+    sent = np.ones(len(X), bool)
+    for column, count in categories.items():
+        code = X[:, column]
+        sent &= np.isnan(code) | ((code >= 0) & (code < count) & (code == np.floor(code)))
+    return sent
 
 
 def _far(held: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

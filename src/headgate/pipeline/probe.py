@@ -57,10 +57,12 @@ def probe(
 
 
 def _row(store: Path, version: ModelVersion) -> bytes:
+    from headgate.data.categories import as_sent
     from headgate.data.runs import VALIDATION_NAME, Runs
     from headgate.data.validation import Validation
 
     run = Runs(store).load(version.metadata.get("run.id", ""))
-    first = Validation.from_bytes(run.read(VALIDATION_NAME)).X[0].tolist()
+    record, held = run.record, Validation.from_bytes(run.read(VALIDATION_NAME))
+    (first,) = as_sent(record.features, record.categories, held.X[:1])
     values = [None if isinstance(value, float) and math.isnan(value) else value for value in first]
-    return json.dumps(dict(zip(run.record.features, values, strict=True))).encode()
+    return json.dumps(dict(zip(record.features, values, strict=True))).encode()

@@ -75,8 +75,9 @@ class Data(Section):
     features: list[ColumnName] | None = Field(
         default=None,
         min_length=1,
-        description="The columns to learn from, all numeric. Default: all but the target. With the recipe `text`, the "
-        "one column that holds the text, which requests then name; default: `text`.",
+        description="The columns to learn from: numbers, or at most 100 categories of text. Default: all but the "
+        "target. With the recipe `text`, the one column that holds the text, which requests then name; default: "
+        "`text`.",
     )
     text: list[ColumnName] | None = Field(
         default=None,

@@ -16,6 +16,7 @@ import xgboost
 import headgate
 from headgate.core.digest import digest_json
 from headgate.core.progress import Progress, silent
+from headgate.data.categories import by_target
 from headgate.data.fitted import Fitted
 from headgate.data.git import commit_of
 from headgate.data.load import Division, divide, load
@@ -23,6 +24,7 @@ from headgate.data.runs import ESTIMATOR_NAME, MODEL_NAME, Record, Run, Runs
 from headgate.data.table import Table
 from headgate.data.trained import Trained
 from headgate.data.validation import Validation
+from headgate.errors import InvalidInput
 from headgate.spec import Project
 from headgate.spec.train import GradientBoosting, Text, XGBoost
 from headgate.training.boost import boost
@@ -42,6 +44,7 @@ def train(project: Project, *, progress: Progress = silent, now: datetime | None
     progress("reading", None)
     table = load(project, progress)
     division = divide(project, table)
+    table = by_target(table, project.spec.task, division.train)
     trained, cross_validation = _learn(project, table, division, progress)
     progress("judging", None)
     held = Validation(table.X[division.test], table.y[division.test])
@@ -66,10 +69,20 @@ def _learn(
         case XGBoost(params=params, seed=seed):
             return boost(task, labels, X, y, params=params.model_dump(), seed=seed, progress=progress), {}
         case GradientBoosting(params=few, seed=seed):
+            _refuse_categories(table)
             return learn_pipeline(task, labels, X, y, params=few, seed=seed, progress=progress), {}
         case Text(params=terms, seed=seed):
             return learn_texts(labels, X[:, 0].tolist(), y, params=terms, seed=seed, progress=progress)
     assert_never(recipe)
+
+
+def _refuse_categories(table: Table) -> None:
+    """The median of categories means nothing."""
+    if table.categories:
+        raise InvalidInput(
+            f"The recipe gradient-boosting learns from numbers; {', '.join(table.categories)} hold text.",
+            hint="Set `train: {recipe: xgboost}`, or list the numeric columns under data/features in headgate.yaml.",
+        )
 
 
 def _judge(trained: Trained | Fitted, held: Validation) -> dict[str, float | None]:
@@ -110,4 +123,5 @@ def _record(
             "scikit-learn": sklearn.__version__,
             "xgboost": xgboost.__version__,
         },
+        categories=table.categories,
     )

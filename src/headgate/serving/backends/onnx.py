@@ -4,7 +4,7 @@ Inputs are either one matrix [n, features], or several of them: each named as a 
 `skl2onnx` writes for a pipeline over named columns, or any names and widths, which then take the features in the order
 of the schema. An input is of float32, float64, int64, bool or text. A missing value is NaN in a float and "" in a text
 input; that is what an imputer in the pipeline has to be converted to look for. int64 and bool have no missing value, so
-a nullable feature does not fit them.
+a nullable feature does not fit them. Text with categories may go into a float, as their places (`categories`).
 
 A classifier gives a tensor of probabilities [n, classes]; where the schema names the labels, the answer is the label of
 the highest probability (the model's own label output is not asked: it may be an index or a class, and costs time).
@@ -32,6 +32,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 from headgate.core.schema import Feature, InputSchema
 from headgate.errors import InvalidInput
 from headgate.serving.backends.answers import label_row, labelled, not_finite, one_number, valued
+from headgate.serving.backends.categories import Codes
 from headgate.serving.codecs import Prediction
 from headgate.serving.failure import ModelFailure
 from headgate.serving.validation import Value
@@ -114,7 +115,7 @@ class OnnxModel:
         only = self._inputs[0]
         if len(self._inputs) > 1 or only.dtype is not numpy.float32:
             return None
-        row = [0.0] * only.width
+        row: list[Any] = [feature.categories[0] if feature.categories else 0.0 for feature in self.schema.features]
         try:
             (expected,) = self._compute([row])
         except ModelFailure:
@@ -122,7 +123,7 @@ class OnnxModel:
         if expected.shape != (1, self._width):
             return None
         try:
-            single = _Single(self._session, only, self._outputs[0], self._width)
+            single = (_CodedSingle if only.codes else _Single)(self._session, only, self._outputs[0], self._width)
             found = single.run(row)
         except (ModelFailure, *_ERRORS):
             return None  # its output is float64, say
@@ -161,6 +162,18 @@ class _Single:
             self._free.release()
 
 
+class _CodedSingle(_Single):
+    """The same for rows with categories, so that rows of numbers pay nothing for them."""
+
+    def __init__(self, session: Any, only: "_Input", output: str, width: int) -> None:
+        super().__init__(session, only, output, width)
+        self._code = only.codes.row
+
+    def run(self, row: Sequence[Any]) -> Any:
+        """As `_Single.run`, of a row with categories."""
+        return super().run(self._code(row))
+
+
 @dataclass(frozen=True, slots=True)
 class _Input:
     """An input of the model, and which columns of a row it takes: `width` of them from `start` on."""
@@ -171,12 +184,16 @@ class _Input:
     width: int
     flat: bool
     """Whether its shape is [n] and not [n, width]."""
+    codes: Codes
+    """For categories that go into a float; none in a text input."""
 
     def array(self, rows: Rows) -> Any:
         """The columns of `rows` that the input takes."""
         end = self.start + self.width
         part = rows if self.width == len(rows[0]) else [row[self.start : end] for row in rows]
-        if self.dtype is object:
+        if self.codes:
+            part = self.codes.rows(part)
+        elif self.dtype is object:
             part = [["" if value is None else value for value in row] for row in part]
         array = numpy.array(part, dtype=self.dtype)  # None becomes NaN in a float
         return array.reshape(-1) if self.flat else array
@@ -189,6 +206,7 @@ _TYPES = {
     "tensor(bool)": numpy.bool_,
     "tensor(string)": object,
 }
+_FLOATS = ("tensor(float)", "tensor(double)")
 
 
 def _open_session(path: Path, threads: int) -> Any:
@@ -233,7 +251,9 @@ def _match_inputs(session: Any, schema: InputSchema, name: str) -> list[_Input]:
         width = widths[0] if widths else 1
         if not isinstance(width, int):
             width = 1 if by_name or len(inputs) > 1 else len(places)
-        matched.append(_Input(one.name, _TYPES[one.type], places[one.name] if by_name else start, width, not widths))
+        begin = places[one.name] if by_name else start
+        taken = () if one.type not in _FLOATS else schema.features[begin : begin + width]
+        matched.append(_Input(one.name, _TYPES[one.type], begin, width, not widths, Codes(taken)))
         start += width
     if start != len(places):
         raise InvalidInput(
@@ -246,7 +266,8 @@ def _match_inputs(session: Any, schema: InputSchema, name: str) -> list[_Input]:
 
 def _check_kinds(found: _Input, features: Sequence[Feature], name: str) -> None:
     wanted = "text" if found.dtype is object else "numbers"
-    wrong = [f.name for f in features if (f.kind == "string") != (wanted == "text")]
+    coded = found.codes
+    wrong = [f.name for f in features if (f.kind == "string") != (wanted == "text") and not (f.categories and coded)]
     if wrong:
         given = "numbers" if wanted == "text" else "text"
         raise InvalidInput(

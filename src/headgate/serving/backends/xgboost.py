@@ -24,6 +24,7 @@ import numpy
 from headgate.core.schema import InputSchema
 from headgate.errors import InvalidInput
 from headgate.serving.backends.answers import labelled, valued
+from headgate.serving.backends.categories import Codes
 from headgate.serving.codecs import Prediction
 from headgate.serving.failure import ModelFailure
 from headgate.serving.logs import log_error
@@ -51,6 +52,7 @@ class SizedModel:
         self._small = small
         self._path = path
         self._schema = schema
+        self._codes = Codes(schema.features)
         self._large_batch = large_batch
         self._threads = threads
         self._large: Booster | None = None
@@ -62,7 +64,8 @@ class SizedModel:
         booster = self._booster() if len(rows) >= self._large_batch else None
         if booster is None:
             return self._small.run(rows, probabilities=probabilities)
-        values = booster.predict(numpy.array(rows, numpy.float32))  # None becomes NaN
+        numbers = self._codes.rows(rows) if self._codes else rows
+        values = booster.predict(numpy.array(numbers, numpy.float32))  # None becomes NaN
         if self._schema.task == "regression":
             return valued(values, len(rows))
         if values.shape[1] == 1:
