@@ -83,7 +83,14 @@ def test_every_requirement_has_a_hash_and_no_address(name: str) -> None:
 
 
 def test_no_file_is_longer_than_anyone_reads() -> None:
-    made_by_tools = ("requirements/", "docs/cli.md", "docs/headgate.schema.json", "docs/judging-", "benchmarks/results")
+    made_by_tools = (
+        "requirements/",
+        "docs/cli.md",
+        "docs/headgate.schema.json",
+        "docs/judging-",
+        "benchmarks/results",
+        "src/headgate/spec/templates/student-score/data/students.csv",
+    )
     sizes = {name: (ROOT / name).read_bytes().count(b"\n") for name in committed() if (ROOT / name).is_file()}
     long = {name: size for name, size in sizes.items() if size > LIMIT and not name.startswith(made_by_tools)}
     assert long == {}

@@ -22,8 +22,8 @@ ROW = '{"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_wid
 class Shell:
     """A project's folder, an engine's home, and the command line between them."""
 
-    def __init__(self, root: Path) -> None:
-        self.project = root / "iris"
+    def __init__(self, root: Path, name: str = "iris") -> None:
+        self.project = root / name
         self.environment = {
             **{name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG") if name in os.environ},
             "HOME": str(root),

@@ -8,6 +8,8 @@ import pytest
 
 from tests.cli.conftest import Run
 
+AWS = "{target: aws, account: '123456789012', region: eu-west-1}"
+
 
 @pytest.fixture
 def project(headgate: Run, tmp_path: Path) -> Path:
@@ -76,6 +78,7 @@ def test_everything_wrong_with_the_spec_is_told_at_once(headgate: Run, project: 
     [
         ("{production: {}, staging: {}}", (), "several environments"),
         ("{production: {}}", ("--env", "prod"), "no environment 'prod'"),
+        (f"{{production: {{}}, staging: {{}}, cloud: {AWS}}}", (), "--env: production, staging."),
     ],
 )
 def test_an_environment_must_be_one_of_the_spec(
@@ -99,3 +102,34 @@ def test_nothing_to_work_on_yet_is_one_clear_error(headgate: Run, project: Path,
     assert "hint: " in ran.stderr
     assert "Traceback" not in ran.stderr
     assert not ran.stdout
+
+
+def test_local_commands_refuse_an_environment_on_aws(headgate: Run, project: Path) -> None:
+    spec = project / "headgate.yaml"
+    text = spec.read_text().partition("environments:")[0]
+    spec.write_text(f"{text}environments: {{here: {{}}, cloud: {AWS}}}\n")
+    for command in (["deploy"], ["invoke", "{}"], ["rollout", "start"], ["rollback"]):
+        ran = headgate(*command, "--env", "cloud", cwd=project)
+        assert ran.returncode == 5
+        assert "The environment 'cloud' of headgate.yaml is on AWS" in ran.stderr
+        assert "Choose one with --env: here." in ran.stderr
+    spec.write_text(f"{text}environments: {{cloud: {AWS}}}\n")
+    ran = headgate("deploy", cwd=project)
+    assert ran.returncode == 5
+    assert "Every environment of headgate.yaml is on AWS" in ran.stderr
+    assert "Add an environment with `target: local`." in ran.stderr
+
+
+def test_the_only_local_environment_is_meant_where_none_is_named(headgate: Run, project: Path) -> None:
+    spec = project / "headgate.yaml"
+    text = spec.read_text().partition("environments:")[0]
+    spec.write_text(f"{text}environments: {{here: {{}}, cloud: {AWS}}}\n")
+    ran = headgate("logs", cwd=project)
+    assert ran.returncode == 3
+    assert "iris-here" in ran.stderr
+
+
+def test_init_tells_what_a_template_is(headgate: Run, tmp_path: Path) -> None:
+    ran = headgate("init", "student-score", str(tmp_path / "school"))
+    assert "The rows in data/students.csv are simulated: no real student is in them." in ran.stdout
+    assert f"wrote {tmp_path}/school/data/students.csv" in ran.stdout

@@ -89,6 +89,7 @@ def test_keys_that_do_not_fit_one_another() -> None:
         task: regression
         data: {source: "sklearn:iris", target: a, split: {stratify: true}}
         gates: {f1_macro: {min: 0.9}, rmse: {max: 1}, champion: {metric: accuracy}}
+        train: {search: {metric: log_loss}}
         environments: {}
     """
     assert list(problems(text)) == [
@@ -97,6 +98,7 @@ def test_keys_that_do_not_fit_one_another() -> None:
         "task: sklearn:iris is made for classification, got regression",
         "gates/f1_macro: not a metric of regression; it has rmse, mae, mse, r2",
         "gates/champion/metric: accuracy is not a metric of regression; it has rmse, mae, mse, r2",
+        "train/search/metric: log_loss is not a metric of regression; it has rmse, mae, mse, r2",
     ]
 
 

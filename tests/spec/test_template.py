@@ -1,17 +1,57 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from headgate.data.rows import read_csv
 from headgate.errors import NotFound, Refused
 from headgate.spec import load, template
+from headgate.spec.train import XGBoost
+
+FILES = {
+    "iris": [".gitignore", "README.md", "headgate.yaml"],
+    "news-category": [".gitignore", "README.md", "data/headlines.csv", "data/simulate.py", "headgate.yaml"],
+    "student-score": [".gitignore", "README.md", "data/simulate.py", "data/students.csv", "headgate.yaml"],
+}
 
 
-def test_every_template_is_a_project(tmp_path: Path) -> None:
-    for name in template.names():
-        files = template.write(name, tmp_path / "new" / name)
-        assert {"README.md", ".gitignore", "headgate.yaml"} <= {file.name for file in files}
-        assert files[-1].name == "headgate.yaml"
-        assert load(tmp_path / "new" / name).name == name
+@pytest.mark.parametrize("name", FILES)
+def test_every_template_is_a_project(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "new" / name
+    files = template.write(name, folder)
+    assert sorted(file.relative_to(folder).as_posix() for file in files) == FILES[name]
+    assert files[-1] == folder / "headgate.yaml"  # a folder that has one is complete
+    assert sorted(path for path in folder.rglob("*") if path.is_file()) == sorted(files)
+    assert load(folder).name == name
+    assert 20 < len(template.about(name)) < 120
+
+
+def test_the_student_template_says_that_its_rows_are_simulated_and_can_write_them_again(tmp_path: Path) -> None:
+    assert "are simulated" in template.about("student-score")
+    template.write("student-score", tmp_path)
+    rows = tmp_path / "data" / "students.csv"
+    command = [sys.executable, "-I", str(tmp_path / "data" / "simulate.py"), "--out", str(tmp_path / "again.csv")]
+    said = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "600 simulated students" in said.stderr
+    assert (tmp_path / "again.csv").read_bytes() == rows.read_bytes()
+    subprocess.run([*command, "--seed", "8", "--rows", "40"], capture_output=True, check=True)
+    assert len((tmp_path / "again.csv").read_text().splitlines()) == 41
+    table = read_csv(rows, "regression", "score", None)
+    assert (table.X.shape, len(table.categories), len(table.with_missing)) == ((600, 15), 5, 2)
+
+
+def test_the_student_template_is_ready_for_the_laptop_and_for_an_account(tmp_path: Path) -> None:
+    template.write("student-score", tmp_path)
+    spec = load(tmp_path).spec
+    assert spec.route == "/predict-student-score"
+    assert [*spec.gates.bounds()] == ["rmse", "mae", "r2"]
+    assert isinstance(spec.train, XGBoost)
+    assert spec.train.search is not None
+    assert {name: each.target for name, each in spec.environments.items()} == {"production": "local", "cloud": "aws"}
+    cloud = spec.environments["cloud"]
+    assert (cloud.account, cloud.region, cloud.hosting.kind) == ("123456789012", "eu-central-1", "serverless")
+    assert cloud.front is not None
 
 
 def test_the_iris_template_has_gates_and_a_local_production(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ import sys
 from pathlib import Path
 from headgate.spec import load
 from headgate.training import train
-train(load(Path(sys.argv[1])), progress=lambda message, share: print(message, flush=True))
+train(load(Path(sys.argv[1])), progress=lambda message, share: print(message, 'optuna' in sys.modules, flush=True))
 """
 
 
@@ -142,7 +142,7 @@ def test_control_c_stops_a_long_training_and_leaves_nothing(tmp_path: Path) -> N
     command = [sys.executable, "-c", LONG, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
-        assert any(line == "boosting\n" for line in child.stdout)
+        assert any(line == "boosting False\n" for line in child.stdout)  # Optuna is for searches alone
         child.send_signal(signal.SIGINT)
         _, errors = child.communicate(timeout=30)
     assert child.returncode != 0
@@ -150,8 +150,15 @@ def test_control_c_stops_a_long_training_and_leaves_nothing(tmp_path: Path) -> N
     assert not project.store.exists()
 
 
-@pytest.mark.parametrize("module", ["numpy", "xgboost"])
-def test_without_the_extra_the_remedy_is_named(module: str) -> None:
-    code = f"import sys; sys.modules[{module!r}] = None\nimport headgate.data.table, headgate.data.trained"
+@pytest.mark.parametrize(
+    ("module", "ours"),
+    [
+        ("numpy", "headgate.data.table"),
+        ("xgboost", "headgate.data.trained"),
+        ("optuna", "headgate.training.search"),
+    ],
+)
+def test_without_the_extra_the_remedy_is_named(module: str, ours: str) -> None:
+    code = f"import sys; sys.modules[{module!r}] = None\nimport {ours}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "MissingExtra" in done.stderr

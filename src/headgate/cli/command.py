@@ -9,7 +9,7 @@ import click
 
 from headgate.cli.output import Output
 from headgate.core.endpoints import endpoint_name
-from headgate.errors import NotFound, UsageError
+from headgate.errors import NotFound, Refused, UsageError
 
 if TYPE_CHECKING:
     from headgate.engine.home import Home
@@ -47,15 +47,24 @@ class Call:
         )
 
     def environment(self, name: str | None) -> str:
-        """The name of an environment of the project: the one asked for, or the only local one. Raises UsageError."""
-        known = list(self.project.spec.environments)
-        local = [key for key, environment in self.project.spec.environments.items() if environment.target == "local"]
-        if name is None and (len(local) == 1 or len(known) == 1):
-            return (local or known)[0]
-        if name is not None and name in known:
+        """The name of a local environment of the project: the one asked for, or the only one.
+
+        Raises UsageError, and Refused for one on AWS.
+        """
+        known = self.project.spec.environments
+        local = [each for each, environment in known.items() if environment.target == "local"]
+        if name is None and len(local) == 1:
+            return local[0]
+        if name in local:
             return name
+        if name in known or (name is None and not local):
+            where = f"The environment {name!r} of headgate.yaml is" if name else "Every environment of headgate.yaml is"
+            hint = (
+                f"Choose one with --env: {', '.join(local)}." if local else "Add an environment with `target: local`."
+            )
+            raise Refused(f"{where} on AWS; this command works on this machine.", hint=hint)
         said = f"headgate.yaml has no environment {name!r}." if name else "headgate.yaml has several environments."
-        raise UsageError(said, hint=f"Choose one with --env: {', '.join(known)}.")
+        raise UsageError(said, hint=f"Choose one with --env: {', '.join(local)}.")
 
     def endpoint(self, environment: str | None) -> str:
         """The project's endpoint in an environment."""

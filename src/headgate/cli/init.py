@@ -7,9 +7,6 @@ import click
 
 from headgate.cli.command import Call, Command
 
-SIMULATOR = "simulate.py"
-"""What wrote a template's rows, where nobody measured them."""
-
 
 @click.command(cls=Command, project=False, example="headgate init iris my-iris\ncd my-iris && headgate train")
 @click.argument("name")
@@ -17,15 +14,17 @@ SIMULATOR = "simulate.py"
 def command(call: Call, *, name: str, folder: Path) -> None:
     """Write a new model project.
 
-    NAME is a template: iris (scikit-learn's bundled data, XGBoost), or news-category (simulated headlines, TF-IDF and
-    logistic regression). DIR must not exist yet, or be empty.
+    NAME is a template: iris (scikit-learn's bundled data, XGBoost), news-category (simulated headlines, TF-IDF and
+    logistic regression) or student-score (a simulated CSV file with categories, XGBoost and a search for its
+    parameters). DIR must not exist yet, or be empty.
     """
-    from headgate.spec.template import write
+    from headgate.spec.template import about, write
 
     files = write(name, folder)
+    told = about(name)
     call.out.show(
-        {"template": name, "folder": str(folder.absolute()), "files": [str(file) for file in files]},
+        {"template": name, "about": told, "folder": str(folder.absolute()), "files": [str(file) for file in files]},
         *(f"wrote {file}" for file in files),
-        *(f"The rows beside {file} are simulated; it wrote them." for file in files if file.name == SIMULATOR),
+        told,
         f"Next: cd {shlex.quote(str(folder))} && headgate train",
     )

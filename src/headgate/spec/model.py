@@ -202,7 +202,7 @@ class Spec(Section):
 
 def crossed(document: dict[str, Any]) -> list[str]:
     """The problems of keys that do not fit one another, one line each. The document may be wrong anywhere."""
-    task, data, gates = document.get("task"), _mapping(document, "data"), _mapping(document, "gates")
+    task, data = document.get("task"), _mapping(document, "data")
     problems: list[str] = []
     for name, environment in _mapping(document, "environments").items():
         if isinstance(environment, dict):
@@ -218,22 +218,25 @@ def crossed(document: dict[str, Any]) -> list[str]:
     made_for = SKLEARN.get(str(data.get("source")).removeprefix("sklearn:"))
     if made_for is not None and made_for != task:
         problems.append(f"task: {data['source']} is made for {made_for}, got {task}")
-    return problems + _task_crossed(document, task, gates)
+    return problems + _task_crossed(document, task)
 
 
-def _task_crossed(document: dict[str, Any], task: Task, gates: dict[str, Any]) -> list[str]:
+def _task_crossed(document: dict[str, Any], task: Task) -> list[str]:
+    """What does not fit the task: a recipe, names of classes, metrics wherever one is named."""
+    gates, train = _mapping(document, "gates"), _mapping(document, "train")
     problems: list[str] = []
-    if task == "regression" and _mapping(document, "train").get("recipe") == "text":
+    if task == "regression" and train.get("recipe") == "text":
         problems.append("train/recipe: text predicts classes, not numbers; set `task: classification`")
     if task == "regression" and _mapping(document, "data").get("labels") is not None:
         problems.append("data/labels: regression has no classes to name; leave it out")
-    allowed = METRICS[task]
-    foreign = {name for names in METRICS.values() for name in names} - set(allowed)
-    problems += [f"gates/{n}: not a metric of {task}; it has {', '.join(allowed)}" for n in gates if n in foreign]
-    for gate in ("champion", "naive"):
-        metric = _mapping(gates, gate).get("metric")
+    foreign = {name for names in METRICS.values() for name in names} - set(METRICS[task])
+    has = f"it has {', '.join(METRICS[task])}"
+    problems += [f"gates/{name}: not a metric of {task}; {has}" for name in gates if name in foreign]
+    for where in ("gates/champion", "gates/naive", "train/search"):
+        section, _, key = where.partition("/")
+        metric = _mapping(_mapping(document, section), key).get("metric")
         if isinstance(metric, str) and metric in foreign:
-            problems.append(f"gates/{gate}/metric: {metric} is not a metric of {task}; it has {', '.join(allowed)}")
+            problems.append(f"{where}/metric: {metric} is not a metric of {task}; {has}")
     return problems
 
 

@@ -1,10 +1,10 @@
-"""Example projects to start from: folders of files below `templates/`."""
+"""Example projects to start from: folders below `templates/`, with folders in them where they have data."""
 
 from collections.abc import Iterator
 from difflib import get_close_matches
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from headgate.core.files import write_atomic, writing
 from headgate.errors import NotFound, Refused
@@ -33,22 +33,27 @@ def write(name: str, folder: Path) -> list[Path]:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Refused(f"{folder} is not empty; nothing was written.", hint="Name a folder that does not exist yet.")
     written = []
+    sources = dict(_files(_TEMPLATES / name, PurePosixPath()))
     with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        contents = dict(_files(_TEMPLATES / name))
-        for place in sorted(contents, key=lambda place: (place == FILE_NAME, place)):
+        for path in sorted(sources, key=lambda path: (path.name == FILE_NAME, path)):
             # A .gitignore among the package's own files would hide them from version control.
-            target = folder / (".gitignore" if place == "gitignore" else place)
+            target = folder / (path.with_name(".gitignore") if path.name == "gitignore" else path)
             target.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(target, contents[place].read_bytes())
+            write_atomic(target, sources[path].read_bytes())
             written.append(target)
     return written
 
 
-def _files(folder: Traversable, place: str = "") -> Iterator[tuple[str, Traversable]]:
-    """Every file in a folder and in those below it, with its path from there on."""
+def about(name: str) -> str:
+    """What a template is, in a line: the first comment of its headgate.yaml."""
+    first = (_TEMPLATES / name / FILE_NAME).read_text(encoding="utf-8").partition("\n")[0]
+    return first.removeprefix("#").strip()
+
+
+def _files(folder: Traversable, below: PurePosixPath) -> Iterator[tuple[PurePosixPath, Traversable]]:
+    """The files of a template, by their path in it."""
     for entry in folder.iterdir():
         if entry.is_file():
-            yield f"{place}{entry.name}", entry
+            yield below / entry.name, entry
         elif entry.name != "__pycache__":
-            yield from _files(entry, f"{place}{entry.name}/")
+            yield from _files(entry, below / entry.name)

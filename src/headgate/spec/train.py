@@ -37,11 +37,17 @@ class Params(Section):
 
 
 class Search(Section):
-    """Optuna looks for better parameters than `params`, on folds of the rows to learn from."""
+    """Optuna looks for better parameters than `params`, on folds of the rows to learn from.
+
+    `params` are the first trial. The others look around them: `n_estimators` from a quarter to twice as many,
+    `learning_rate` 0.01 to 0.3, `max_depth` 2 to 8, `subsample` and `colsample_bytree` 0.5 to 1, `min_child_weight` and
+    `reg_lambda` 0 to 10; a range is widened where `params` are outside of it. The rest stays as it is. A search that is
+    stopped goes on with the next `headgate train`.
+    """
 
     trials: int = Field(default=40, ge=1, le=10_000, description="How many sets of parameters to try at most.")
     timeout: Bake = Field(
-        default=300.0, json_schema_extra={"default": "5m"}, description="How long at most, such as `5m`."
+        default=300.0, json_schema_extra={"default": "5m"}, description="How long at most in all, such as `5m`."
     )
     metric: Metric | None = Field(
         default=None, description="What to improve. Default: log_loss for classification, rmse for regression."

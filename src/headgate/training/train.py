@@ -1,13 +1,14 @@
 """One training run: read, divide, learn, judge on the held-out rows, keep.
 
 Nothing is written before everything is known, and the run then appears as a whole: stopping at any point (Ctrl-C, a
-crash) leaves the store as it was. Equal data, spec and versions give a model of equal bytes.
+crash) leaves the store as it was, but for the trials of a search, which the next training goes on from. Equal data,
+spec and versions give a model of equal bytes.
 """
 
 import platform
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 import sklearn
@@ -33,6 +34,9 @@ from headgate.training.naive import naive
 from headgate.training.pipeline import learn_pipeline
 from headgate.training.text import learn_texts
 
+if TYPE_CHECKING:
+    from headgate.training.search import Found
+
 
 def train(project: Project, *, progress: Progress = silent, now: datetime | None = None) -> Run:
     """Train as the project's spec says and keep the run in its store.
@@ -44,35 +48,49 @@ def train(project: Project, *, progress: Progress = silent, now: datetime | None
     progress("reading", None)
     table = load(project, progress)
     division = divide(project, table)
+    found = _search(project, table, division, progress)
     table = by_target(table, project.spec.task, division.train)
-    trained, cross_validation = _learn(project, table, division, progress)
+    trained, how = _learn(project, table, division, found, progress)
     progress("judging", None)
     held = Validation(table.X[division.test], table.y[division.test])
     record = replace(
         _record(project, table, division, metrics=_judge(trained, held), now=now or datetime.now(UTC)),
         naive=naive(trained.labels, table.y[division.train], held.y),
-        cross_validation=cross_validation,
+        **how,
     )
     progress("saving", None)
     name = ESTIMATOR_NAME if isinstance(trained, Fitted) else MODEL_NAME
     return Runs(project.store).save(record, trained.to_bytes(), held.to_bytes(), model_name=name)
 
 
+def _search(project: Project, table: Table, division: Division, progress: Progress) -> "Found | None":
+    """Better parameters than those of the spec, where it asks to look for some."""
+    recipe = project.spec.train
+    if not isinstance(recipe, XGBoost) or recipe.search is None:
+        return None
+    from headgate.training.search import search  # Optuna takes as long to import as all the rest
+
+    return search(project, recipe.search, table, division.train, progress)
+
+
 def _learn(
-    project: Project, table: Table, division: Division, progress: Progress
+    project: Project, table: Table, division: Division, found: "Found | None", progress: Progress
 ) -> tuple[Trained | Fitted, dict[str, Any]]:
-    """The model of the recipe, and how its parameters were chosen on folds (empty where they were not)."""
+    """The model of the recipe, and what the record says of how its parameters were found."""
     task, recipe = project.spec.task, project.spec.train
     labels = table.labels if task == "classification" else ()
     X, y = table.X[division.train], table.y[division.train]
     match recipe:
-        case XGBoost(params=params, seed=seed):
-            return boost(task, labels, X, y, params=params.model_dump(), seed=seed, progress=progress), {}
+        case XGBoost(params=given, seed=seed):
+            params = found.params if found else given.model_dump()
+            how = {"params": params, "search": found.record} if found else {}
+            return boost(task, labels, X, y, params=params, seed=seed, progress=progress), how
         case GradientBoosting(params=few, seed=seed):
             _refuse_categories(table)
             return learn_pipeline(task, labels, X, y, params=few, seed=seed, progress=progress), {}
         case Text(params=terms, seed=seed):
-            return learn_texts(labels, X[:, 0].tolist(), y, params=terms, seed=seed, progress=progress)
+            fitted, report = learn_texts(labels, X[:, 0].tolist(), y, params=terms, seed=seed, progress=progress)
+            return fitted, {"cross_validation": report}
     assert_never(recipe)
 
 

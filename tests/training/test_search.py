@@ -1,0 +1,197 @@
+"""The search for parameters: what it finds, what it keeps, and that being stopped changes nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headgate.data.runs import MODEL_NAME, Run
+from headgate.errors import InvalidInput, Refused
+from headgate.spec import Project
+from headgate.spec.train import XGBoost
+from headgate.training import train
+from headgate.training.journal import alone_in
+from tests.data.projects import bundled, make
+from tests.data.test_rows import STUDENTS
+
+pytestmark = pytest.mark.slow
+
+FEW = {"n_estimators": 20}
+LONG = {"n_estimators": 200}
+
+
+def project_in(folder: Path, name: str = "diabetes", params: Mapping[str, float] = FEW, **search: Any) -> Project:
+    return bundled(folder, name, train={"params": dict(params), "search": {"trials": 8, "folds": 2, **search}})
+
+
+def found(run: Run) -> dict[str, Any]:
+    assert run.record.search is not None
+    return dict(run.record.search)
+
+
+def journal_of(project: Project) -> Path:
+    (journal,) = project.store.glob("searches/*/journal.log")
+    return journal
+
+
+def trials_made(project: Project) -> int:
+    """How many trials were begun, over all attempts."""
+    return journal_of(project).read_text().count('"op_code":4')
+
+
+def test_it_finds_what_is_better_gives_up_what_is_worse_and_says_so(tmp_path: Path) -> None:
+    told: list[str] = []
+    project = project_in(tmp_path, trials=25)
+    run = train(project, progress=lambda message, _: told.append(message))
+    search = found(run)
+    assert (search["trials"], search["asked"], search["stopped_by"], search["metric"]) == (25, 25, "trials", "rmse")
+    assert 0 < search["pruned"] < 20
+    assert search["best_value"] < search["first_value"]
+    assert run.record.params == search["params"] != project.spec.train.params.model_dump()
+    assert set(run.record.params) == set(project.spec.train.params.model_dump())
+    assert any(line.startswith("trial 25 of 25, best rmse ") for line in told)
+    assert sorted(file.name for file in journal_of(project).parent.iterdir()) == ["journal.log", "lock", "search.json"]
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "said"), [("iris", None, "log_loss"), ("iris", "f1_macro", "f1_macro"), ("diabetes", "r2", "r2")]
+)
+def test_the_metric_and_which_way_is_better(tmp_path: Path, name: str, metric: str | None, said: str) -> None:
+    wanted: dict[str, Any] = {"metric": metric} if metric else {}
+    search = found(train(project_in(tmp_path, name, trials=7, **wanted)))
+    assert search["metric"] == said
+    gain = search["best_value"] - search["first_value"]
+    assert gain <= 0 if said == "log_loss" else gain >= 0
+
+
+def test_the_first_trial_is_what_the_spec_says_even_outside_of_the_usual_ranges(tmp_path: Path) -> None:
+    odd = {"n_estimators": 5, "max_depth": 1, "learning_rate": 0.9, "subsample": 0.2, "min_child_weight": 30.0}
+    project = project_in(tmp_path, params=odd | {"gamma": 1.5}, trials=1)
+    search = found(train(project))
+    assert (search["best_trial"], search["best_value"]) == (1, search["first_value"])
+    assert search["params"] == project.spec.train.params.model_dump()
+
+
+def test_a_search_goes_on_from_its_trials_and_ends_as_one_that_was_never_stopped(tmp_path: Path) -> None:
+    whole = train(project_in(tmp_path / "whole", trials=12))
+    in_parts = [train(project_in(tmp_path / "parts", trials=trials)) for trials in (1, 3, 12)]
+    assert in_parts[-1].record.search == whole.record.search
+    assert in_parts[-1].read(MODEL_NAME) == whole.read(MODEL_NAME)
+    project = project_in(tmp_path / "parts", trials=3)
+    again = train(project)  # fewer: only the first three count, and none is made
+    assert again.record.search == in_parts[1].record.search
+    assert trials_made(project) == 12
+    assert len(list(project.store.glob("searches/*"))) == 1
+    train(project_in(tmp_path / "parts", trials=1, folds=3))
+    assert len(list(project.store.glob("searches/*"))) == 2
+
+
+def started(project: Project) -> "subprocess.Popen[str]":
+    environment = {**os.environ, "HEADGATE_HOME": str(project.root / "home")}
+    command = [sys.executable, "-m", "headgate", "train", "-C", str(project.root)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_trials(project: Project, count: int) -> None:
+    deadline = time.monotonic() + 60
+    while not list(project.store.glob("searches/*/journal.log")) or trials_made(project) < count:
+        assert time.monotonic() < deadline, f"{count} trials were not begun within a minute"
+        threading.Event().wait(0.01)  # leave the processor to the child
+
+
+def test_a_killed_training_goes_on_and_makes_as_many_trials_as_asked(tmp_path: Path) -> None:
+    project = project_in(tmp_path / "killed", params=LONG, trials=12)
+    with started(project) as child:
+        wait_for_trials(project, 3)
+        child.send_signal(signal.SIGKILL)
+    assert child.returncode == -signal.SIGKILL
+    assert trials_made(project) < 12
+    with journal_of(project).open("a") as journal:
+        journal.write('{"op_code":5,"worker_id":"cut of')
+    killed = train(project)
+    whole = train(project_in(tmp_path / "whole", params=LONG, trials=12))
+    assert killed.record.search == whole.record.search
+    assert killed.read(MODEL_NAME) == whole.read(MODEL_NAME)
+    assert 12 <= trials_made(project) <= 12 + 1  # the kill may have cut one short, which was made again
+
+
+def test_control_c_keeps_the_trials_and_says_so(tmp_path: Path) -> None:
+    project = project_in(tmp_path, params=LONG, trials=10_000)
+    with started(project) as child:
+        wait_for_trials(project, 2)
+        child.send_signal(signal.SIGINT)
+        _, said = child.communicate(timeout=30)
+    assert child.returncode == 130
+    assert "The trials that are done are kept; `headgate train` goes on from them." in said
+    assert not (project.store / "runs").exists()
+    assert found(train(project_in(tmp_path, params=LONG, trials=2)))["trials"] == 2
+
+
+def test_the_timeout_is_kept_also_within_a_trial_and_by_the_next_training(tmp_path: Path) -> None:
+    long = {"n_estimators": 10_000, "max_depth": 8}
+    began = time.monotonic()
+    project = project_in(tmp_path, params=long, trials=10_000, timeout="1s")
+    run_search(project)
+    assert time.monotonic() - began < 15  # two seconds, on a machine that is not busy
+    made = trials_made(project)
+    run_search(project)
+    assert trials_made(project) == made
+
+
+def run_search(project: Project) -> None:
+    """The search alone: a model of 10,000 deep trees would take longer than the search."""
+    from headgate.data.load import divide, load
+    from headgate.training.search import search
+
+    assert isinstance(project.spec.train, XGBoost)
+    assert project.spec.train.search is not None
+    table = load(project)
+    result = search(project, project.spec.train.search, table, divide(project, table).train, lambda *_: None)
+    assert result.record["stopped_by"] == "timeout"
+    if not result.record["trials"]:
+        assert result.params == project.spec.train.params.model_dump()
+
+
+def test_a_search_that_is_under_way_is_left_alone(tmp_path: Path) -> None:
+    project = project_in(tmp_path, trials=1)
+    train(project)
+    with alone_in(journal_of(project).parent), pytest.raises(Refused, match="Another `headgate train` searches"):
+        train(project)
+
+
+@pytest.mark.parametrize("damage", ["no json\n", '{"op_code":0}\n', '{"op_code":99,"worker_id":""}\n', "[]\n"])
+def test_a_damaged_journal_is_told_with_the_remedy(tmp_path: Path, damage: str) -> None:
+    project = project_in(tmp_path, trials=1)
+    train(project)
+    journal = journal_of(project)
+    journal.write_text(damage + journal.read_text())
+    with pytest.raises(InvalidInput, match=r"journal.log is damaged") as caught:
+        train(project)
+    assert str(journal.parent) in caught.value.hint
+
+
+def test_too_few_rows_for_the_folds(tmp_path: Path) -> None:
+    project = make(tmp_path, "rows.csv", "regression", train={"search": {"folds": 10}})
+    (tmp_path / "rows.csv").write_text("\n".join(["a,y", *[f"{n},{n}" for n in range(12)]]))
+    with pytest.raises(InvalidInput, match="leaves 10 rows to learn from, too few for 10 folds"):
+        train(project)
+
+
+@pytest.mark.skipif(not STUDENTS.is_file(), reason=f"{STUDENTS} is not on this machine")
+def test_real_students_with_categories_and_a_search(tmp_path: Path) -> None:
+    header = STUDENTS.read_text(encoding="utf-8-sig").partition("\n")[0].strip().split(",")
+    data = {"target": "exam_score", "features": [name for name in header if name not in ("student_id", "exam_score")]}
+    section = {"params": {"n_estimators": 150}, "search": {"trials": 6, "timeout": "30s"}}
+    run = train(make(tmp_path, str(STUDENTS), "regression", data=data, train=section))
+    assert set(run.record.categories) >= {"gender", "diet_quality", "parental_education_level"}
+    assert "parental_education_level" in run.record.features_with_missing
+    r2 = run.record.metrics["r2"]
+    assert r2 is not None
+    assert r2 > 0.8
