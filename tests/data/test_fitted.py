@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import FunctionTransformer
 
 from headgate.core.progress import silent
-from headgate.data.fitted import SCHEMA, Fitted, dumps, loads
+from headgate.data.fitted import LOADERS, SCHEMA, TYPES, Fitted, dumps, loads
 from headgate.data.runs import ESTIMATOR_NAME, Runs
 from headgate.errors import InvalidInput
 from headgate.spec.train import GradientBoostingParams, TextParams
@@ -58,8 +58,25 @@ def test_what_a_recipe_makes_comes_back_and_equal_models_give_equal_bytes(make: 
     np.testing.assert_array_equal(again.predict(rows), model.predict(rows))
 
 
+def named(value: Any) -> Iterator[tuple[str, str]]:
+    """Every type in a schema of skops, with how it is made."""
+    if isinstance(value, dict) and "__loader__" in value:
+        yield f"{value['__module__']}.{value['__class__']}", value["__loader__"]
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from named(inner)
+
+
+def test_the_lists_hold_what_is_written_and_nothing_else() -> None:
+    found = set()
+    for make in MAKERS:
+        with zipfile.ZipFile(io.BytesIO(make().to_bytes())) as file:
+            found |= set(named(json.loads(file.read(SCHEMA))))
+    assert {name for name, _ in found} == TYPES
+    assert {loader for _, loader in found} == LOADERS
+
+
 @pytest.mark.parametrize(
-    ("estimator", "named"),
+    ("estimator", "foreign"),
     [
         (FunctionTransformer(np.sum), "numpy.sum"),
         (FunctionTransformer(print), "print"),
@@ -68,10 +85,10 @@ def test_what_a_recipe_makes_comes_back_and_equal_models_give_equal_bytes(make: 
         (LogisticRegression().fit([[0], [1]], [0, 1]).coef_.astype("f4")[0][0], "numpy.float32"),
     ],
 )
-def test_foreign_types_are_refused_by_name(estimator: Any, named: str) -> None:
+def test_foreign_types_are_refused_by_name(estimator: Any, foreign: str) -> None:
     with pytest.raises(InvalidInput, match="names what Headgate never writes") as caught:
         loads(skops.io.dumps(estimator))
-    assert named in caught.value.message
+    assert foreign in caught.value.message
 
 
 def test_a_way_of_making_that_calls_is_refused() -> None:
