@@ -11,7 +11,7 @@ holds what the estimator has learnt as data.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -114,6 +114,9 @@ def estimator_of_run(run: Run, policy: Policy, progress: Progress = silent) -> P
     held = Validation.from_bytes(run.read(VALIDATION_NAME))
     if held.X.dtype == object:
         subject = _texts(trained.estimator, held.X[:, 0], record.features[0])
+        # What the recipe makes is known: ONNX's other tokens need not be tried, nor another link than its own.
+        link = "softmax" if len(record.labels) > 2 else "sigmoid"
+        subject = replace(subject, engines={"text": lambda schema: _text(trained.estimator, schema, (link,))})
     else:
         subject = _imputed(trained.estimator, held.X, record.features)
     schema = InputSchema(record.task, record.target, subject.features, record.labels, policy)
@@ -138,13 +141,19 @@ def _texts(estimator: Any, rows: Any, name: str = TEXT_FEATURE) -> Subject:
         raise InvalidInput("There are no texts to compare on.", hint="Give some of the held-out ones.")
     texts = [*real, *adversarial_texts(list(estimator.steps[0][1].vocabulary_), real)]
     engines: dict[str, Engine] = {
-        "text": lambda schema: [
-            Candidate(f"text ({link})", "text", {TEXT_NAME: document}, lambda path: TextModel(path / TEXT_NAME, schema))
-            for link, document in text_documents(estimator, schema.task).items()
-        ],
+        "text": lambda schema: _text(estimator, schema),
         "onnx": lambda schema: _onnx(estimator, schema),
     }
     return Subject((Feature(name, "string"),), texts, [(text,) for text in texts], len(real), engines)
+
+
+def _text(estimator: Any, schema: InputSchema, links: Sequence[str] = ()) -> list[Candidate]:
+    """One candidate for each link, or for each of `links`."""
+    return [
+        Candidate(f"text ({link})", "text", {TEXT_NAME: document}, lambda path: TextModel(path / TEXT_NAME, schema))
+        for link, document in text_documents(estimator, schema.task).items()
+        if not links or link in links
+    ]
 
 
 def _table(estimator: Any, rows: Any, names: Sequence[str]) -> Subject:
