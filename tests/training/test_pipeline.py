@@ -41,6 +41,9 @@ def test_the_iris_template_offers_it_by_taking_comments_away(tmp_path: Path) -> 
     made = package(run, project)
     assert made.record.run == run.id
     assert (made.record.data_sha256, made.record.parity["labels_changed"]) == (run.record.data_sha256, 0)
+    assert (
+        made.record.parity["rows"] > 60 + 3 * 300
+    )  # held-out, shuffled, far and lacking ones, and those on thresholds
 
     # No flower lacks a measure, yet a request may: the median stands in for it.
     extract(made.path, tmp_path / "model")

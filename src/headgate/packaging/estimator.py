@@ -32,6 +32,7 @@ from headgate.packaging.categories import known_categories
 from headgate.packaging.convert import Column, pipeline_to_onnx
 from headgate.packaging.keep import keep
 from headgate.packaging.parity import TIE, Answers, Parity, compare, served
+from headgate.packaging.probes import on_thresholds
 from headgate.packaging.table import MAX_ROWS, Table
 from headgate.packaging.text import takes_texts, text_documents
 from headgate.packaging.texts import adversarial_texts
@@ -158,17 +159,25 @@ def _text(estimator: Any, schema: InputSchema, links: Sequence[str] = ()) -> lis
 
 def _table(estimator: Any, rows: Any, names: Sequence[str]) -> Subject:
     table = Table.of(rows, names)
-    return _numbers(estimator, table, table.features(known_categories(estimator, list(table.columns))))
+    features = table.features(known_categories(estimator, list(table.columns)))
+    return _numbers(estimator, table, table.probes(), features)
 
 
 def _imputed(estimator: Any, rows: Any, names: Sequence[str]) -> Subject:
     """Numbers of which any may be missing, whether or not one is among `rows`: there is an imputer."""
     table = Table.of(rows, names, may_lack=True)
-    return _numbers(estimator, table, tuple(Feature(name, nullable=True) for name in names))
+    probes = table.probes().followed_by(on_thresholds(rows, _thresholds(estimator)))
+    return _numbers(estimator, table, probes, tuple(Feature(name, nullable=True) for name in names))
 
 
-def _numbers(estimator: Any, table: Table, features: tuple[Feature, ...]) -> Subject:
-    probes = table.probes()
+def _thresholds(estimator: Any) -> list[tuple[int, float]]:
+    """Every (column, threshold) that some boosted tree of a pipeline splits at, sorted."""
+    trees = [tree.tree_ for tree in estimator.steps[-1][1].estimators_.ravel()]
+    splits = ((tree.feature[node], tree.threshold[node]) for tree in trees for node in range(tree.node_count))
+    return sorted({(int(column), float(value)) for column, value in splits if column >= 0})  # a leaf has none
+
+
+def _numbers(estimator: Any, table: Table, probes: Table, features: tuple[Feature, ...]) -> Subject:
     engines: dict[str, Engine] = {"onnx": lambda schema: _onnx(estimator, schema)}
     return Subject(features, probes.as_given(), probes.as_values(), len(table), engines)
 

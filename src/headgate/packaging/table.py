@@ -84,6 +84,11 @@ class Table:
             probes[name] = [*values, *shuffled, *far, *lacking]
         return replace(self, columns=probes)
 
+    def followed_by(self, rows: Any) -> "Table":
+        """The same with the rows of an array behind."""
+        columns = ((name, [*values, *rows[:, at].tolist()]) for at, (name, values) in enumerate(self.columns.items()))
+        return replace(self, columns=dict(columns))
+
 
 def _feature(name: str, values: list[Any], categories: tuple[str, ...]) -> Feature:
     present = [value for value in values if not _is_missing(value)]

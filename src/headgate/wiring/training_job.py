@@ -159,11 +159,11 @@ def _with_hyperparameters(project: Project, given: Mapping[str, Any]) -> Project
             top[name] = _value(value)
         else:
             params[name.removeprefix("params.")] = _value(value)
+    if top.get("recipe", train.recipe) != train.recipe:  # data, task and parameters in the spec are for its own
+        problem = f"recipe: should be {train.recipe}, which {FILE_NAME} says, got {top['recipe']}"
+        raise SpecError(f"{HYPERPARAMETERS} is wrong:", [problem])
     try:
-        if top.get("recipe", train.recipe) == train.recipe:
-            merged = {**train.model_dump(), **top, "params": {**train.params.model_dump(), **params}}
-        else:  # the spec's parameters are those of another recipe
-            merged = {"seed": train.seed, **top, "params": params}
+        merged = {**train.model_dump(), **top, "params": {**train.params.model_dump(), **params}}
         return _with(project, train=TRAIN.validate_python(merged))
     except ValidationError as error:
         problems = explain(error.errors(include_url=False), TRAIN.json_schema())
