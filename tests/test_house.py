@@ -89,6 +89,7 @@ def test_no_file_is_longer_than_anyone_reads() -> None:
         "docs/headgate.schema.json",
         "docs/judging-",
         "benchmarks/results",
+        "src/headgate/spec/templates/news-category/data/headlines.csv",
         "src/headgate/spec/templates/student-score/data/students.csv",
     )
     sizes = {name: (ROOT / name).read_bytes().count(b"\n") for name in committed() if (ROOT / name).is_file()}

@@ -108,6 +108,12 @@ def test_hooks(tmp_path: Path, source: str, verdict: Verdict, said: str) -> None
     assert said in finding.seen
 
 
+@pytest.mark.parametrize("name", ["model.onnx", "text.json"])
+def test_a_model_that_is_data_needs_no_hooks(tmp_path: Path, name: str) -> None:
+    finding = look_at_hooks(opened(packed(tmp_path, (name, b"{}")), tmp_path / "out"))
+    assert (finding.verdict, finding.seen.partition(":")[0]) == ("ok", "not needed")
+
+
 def test_a_package_without_model_or_code(tmp_path: Path) -> None:
     path = packed(tmp_path, ("readme.txt", b"hello"))
     assert look_at_hooks(opened(path, tmp_path / "out")).verdict == "failed"

@@ -116,3 +116,46 @@ def test_only_a_measured_value_ever_passes(value: float | None, champion: dict[s
     if report.passed:
         assert value is not None
         assert 0.5 <= value < math.inf
+
+
+@pytest.mark.parametrize(
+    ("gate", "metrics", "naive", "verdict", "explanation"),
+    [
+        (
+            {"metric": "accuracy", "better_by": 0.1},
+            {"accuracy": 0.93},
+            {"accuracy": 0.25},
+            "pass",
+            "accuracy 0.93 is 0.68 better than the 0.25 of always giving the same answer; wanted 0.1",
+        ),
+        (
+            {"metric": "accuracy", "better_by": 0.1},
+            {"accuracy": 0.96},
+            {"accuracy": 0.95},
+            "fail",
+            "accuracy 0.96 is 0.01 better than the 0.95 of always giving the same answer; wanted 0.1",
+        ),
+        ({"metric": "accuracy", "better_by": 0.1}, {"accuracy": 0.9}, {"accuracy": 0.8}, "pass", "accuracy 0.9 is 0.1"),
+        (
+            {"metric": "accuracy"},
+            {"accuracy": 0.5},
+            {"accuracy": 0.5},
+            "fail",
+            "accuracy 0.5 is no better than the 0.5",
+        ),
+        ({"metric": "rmse", "better_by": 5}, {"rmse": 50}, {"rmse": 77}, "pass", "rmse 50 is 27 better than the 77"),
+        ({"metric": "rmse"}, {"rmse": 80}, {"rmse": 77}, "fail", "rmse 80 is 3 worse than the 77"),
+        ({"metric": "r2"}, {"r2": None}, {"r2": 0}, "error", "r2 was not measured for this candidate"),
+        ({"metric": "r2"}, {"r2": 0.5}, None, "error", "r2 of always giving the same answer was not measured"),
+    ],
+)
+def test_better_than_always_the_same_answer(
+    gate: dict[str, object],
+    metrics: dict[str, float | None],
+    naive: dict[str, float] | None,
+    verdict: str,
+    explanation: str,
+) -> None:
+    row = only(check(metrics, Gates.model_validate({"naive": gate}), None, naive=naive))
+    assert row.verdict == verdict
+    assert row.explanation.startswith(explanation)

@@ -56,12 +56,12 @@ def test_every_problem_is_reported_at_once_with_path_expectation_and_remedy() ->
     expected = [
         'project: should be small letters, digits and single hyphens, starting with a letter, got "Iris_1"',
         'task: should be one of classification, regression, got "klassification"; did you mean classification?',
-        "data/source: should be a .csv file or sklearn:<name> with a name of breast_cancer, diabetes, digits, iris, "
-        'wine, got "foo.txt"',
+        "data/source: should be a .csv file or sklearn:<name> with a name of 20newsgroups, breast_cancer, diabetes, "
+        'digits, iris, wine, got "foo.txt"',
         'data/split/test: should be a number, got "ten"',
         "data/split/seed: should be a whole number, got true",
         "data/split/stratif: unknown key, did you mean stratify?",
-        'train/recipe: should be xgboost, got "xgb"; did you mean xgboost?',
+        'train/recipe: should be one of xgboost, gradient-boosting, text, got "xgb"; did you mean xgboost?',
         "train/params/n_estimators: should be at least 1, got 0",
         "train/params/max_depth: should be a whole number, got 3.5",
         "train/params/learning_rate: should be a finite number, got NaN",
@@ -110,6 +110,63 @@ def test_a_route_that_the_gateway_means_something_else_by_is_refused() -> None:
     (malformed,) = problems(smallest + "route: predict\n")
     assert malformed.startswith("route: should begin with / and have one to four parts")
     assert malformed.endswith('such as /predict-student-score, got "predict"')
+
+
+def test_each_recipe_has_keys_of_its_own() -> None:
+    text = """
+        project: news
+        task: classification
+        data: {source: a.csv, target: y, labels: {1: World}}
+        train: {recipe: txt, params: {C: [0, a], ngram_max: 4, max_depth: 3}, search: {}}
+    """
+    assert list(problems(text)) == [
+        "data/labels/1: should be text; put it in quotes, got 1",
+        'train/recipe: should be one of xgboost, gradient-boosting, text, got "txt"; did you mean text?',
+        "train/params/ngram_max: should be at most 3, got 4",
+        "train/params/C/0: should be more than 0, got 0",
+        'train/params/C/1: should be a number, got "a"',
+        "train/params/max_depth: unknown key, known here: ngram_max, min_df, max_features, sublinear, C, folds",
+        "train/search: unknown key, known here: recipe, params, seed",
+    ]
+    for train in ("7", "{recipe: [text], params: {C: 3}}", "{recipe: gradient-boosting, params: {gamma: 1}}"):
+        assert all(line.startswith("train") for line in problems(SMALLEST.decode() + f"train: {train}\n"))
+
+
+def test_columns_and_recipes_that_do_not_fit() -> None:
+    text = """
+        project: news
+        task: regression
+        data: {source: a.csv, target: y, features: [a, b], text: [c, y], columns: [a, b, c, c], labels: {"1": one}}
+        train: {recipe: text}
+        gates: {naive: {metric: accuracy}}
+    """
+    assert list(problems(text)) == [
+        "data/text/1: 'y' is the target; it cannot be a feature",
+        "data/columns: 'c' is listed 2 times",
+        "data/target: 'y' is not among data/columns (a, b, c, c)",
+        "data/text: 'y' is not among data/columns (a, b, c, c)",
+        "data/text: stands beside data/features; one of them names what is learnt from",
+        "train/recipe: text predicts classes, not numbers; set `task: classification`",
+        "data/labels: regression has no classes to name; leave it out",
+        "gates/naive/metric: accuracy is not a metric of regression; it has rmse, mae, mse, r2",
+    ]
+    news = (
+        "project: n\ntask: classification\ndata: {source: sklearn:20newsgroups, target: g, text: [a], labels: {a: b}}\n"
+    )
+    assert list(problems(news)) == [
+        "data/labels: only a CSV file has it, not sklearn:20newsgroups; leave it out",
+        "data/text: only the recipe text learns from texts; set `train: {recipe: text}`",
+        "data/source: sklearn:20newsgroups holds texts; set `train: {recipe: text}`",
+    ]
+    assert list(problems(SMALLEST.decode() + "train: {recipe: text}\n")) == [
+        "data/source: sklearn:iris holds no texts, which the recipe text learns from"
+    ]
+    two = (
+        "project: n\ntask: classification\ndata: {source: a.csv, target: g, features: [a, b]}\ntrain: {recipe: text}\n"
+    )
+    assert list(problems(two)) == [
+        "data/features: the recipe text learns from one column; list several under data/text"
+    ]
 
 
 def test_a_key_without_a_value_is_no_default() -> None:

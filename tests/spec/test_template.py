@@ -5,11 +5,14 @@ from pathlib import Path
 import pytest
 
 from headgate.data.rows import read_csv
+from headgate.data.texts import read_texts
 from headgate.errors import NotFound, Refused
 from headgate.spec import load, template
+from headgate.spec.train import XGBoost
 
 FILES = {
     "iris": [".gitignore", "README.md", "headgate.yaml"],
+    "news-category": [".gitignore", "README.md", "data/headlines.csv", "data/simulate.py", "headgate.yaml"],
     "student-score": [".gitignore", "README.md", "data/simulate.py", "data/students.csv", "headgate.yaml"],
 }
 
@@ -44,6 +47,7 @@ def test_the_student_template_is_ready_for_the_laptop_and_for_an_account(tmp_pat
     spec = load(tmp_path).spec
     assert spec.route == "/predict-student-score"
     assert [*spec.gates.bounds()] == ["rmse", "mae", "r2"]
+    assert isinstance(spec.train, XGBoost)
     assert spec.train.search is not None
     assert {name: each.target for name, each in spec.environments.items()} == {"production": "local", "cloud": "aws"}
     cloud = spec.environments["cloud"]
@@ -79,3 +83,31 @@ def test_an_unknown_template_is_answered_with_a_suggestion(tmp_path: Path) -> No
     with pytest.raises(NotFound) as caught:
         template.write("../iris", tmp_path)
     assert "iris" in caught.value.hint
+
+
+def test_the_news_are_simulated_and_can_be_written_again(tmp_path: Path) -> None:
+    assert "are simulated" in template.about("news-category")
+    template.write("news-category", tmp_path)
+    command = [sys.executable, "-I", str(tmp_path / "data" / "simulate.py"), "--out", str(tmp_path / "again.csv")]
+    said = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "600 simulated headlines" in said.stdout
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "data" / "headlines.csv").read_bytes()
+    table = read_texts(tmp_path / "again.csv", "category", ["text"])
+    assert table.labels == ("Business", "Science", "Sports", "World")
+    letters = set("".join(table.X[:, 0]))
+    assert {"ã", "ř", "ё", "ц"} <= letters
+    subprocess.run([*command, "--rows", "8", "--seed", "3"], capture_output=True, check=True)
+    assert len((tmp_path / "again.csv").read_text().splitlines()) == 9
+
+
+def test_every_template_is_ready_for_an_account(tmp_path: Path) -> None:
+    kinds = {}
+    for name in template.names():
+        template.write(name, tmp_path / name)
+        environments = load(tmp_path / name).spec.environments
+        assert {key: each.target for key, each in environments.items()} == {"production": "local", "cloud": "aws"}
+        cloud = environments["cloud"]
+        assert (cloud.account, cloud.region) == ("123456789012", "eu-central-1")
+        kinds[name] = cloud.hosting.kind
+    assert kinds == {"iris": "lambda", "news-category": "lambda", "student-score": "serverless"}
+    assert load(tmp_path / "news-category").spec.route == "/predict-news-category"

@@ -15,6 +15,7 @@ import pytest
 from headgate.data.runs import MODEL_NAME, Run
 from headgate.errors import InvalidInput, Refused
 from headgate.spec import Project
+from headgate.spec.train import XGBoost
 from headgate.training import train
 from headgate.training.journal import alone_in
 from tests.data.projects import bundled, make
@@ -149,6 +150,7 @@ def run_search(project: Project) -> None:
     from headgate.data.load import divide, load
     from headgate.training.search import search
 
+    assert isinstance(project.spec.train, XGBoost)
     assert project.spec.train.search is not None
     table = load(project)
     result = search(project, project.spec.train.search, table, divide(project, table).train, lambda *_: None)

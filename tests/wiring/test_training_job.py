@@ -150,6 +150,11 @@ def test_every_wrong_hyperparameter_is_told_at_once(tmp_path: Path) -> None:
     assert "/seed" not in told
 
 
+def test_the_recipe_is_the_specs(tmp_path: Path) -> None:
+    code, told = failure(describe(tmp_path, rows=flowers(), hyperparameters={"recipe": "text", "C": "[1, 3]"}))
+    assert (code, "recipe: should be xgboost, which headgate.yaml says, got text" in told) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [

@@ -35,6 +35,7 @@ def command(call: Call, *, environment: str | None) -> None:
     With --env of an account, the champion is that environment's.
     Exits with 1 unless every gate passes.
     """
+    from headgate.cli.baseline import said_naive
     from headgate.data.runs import Runs
     from headgate.evaluation import check
 
@@ -42,14 +43,16 @@ def command(call: Call, *, environment: str | None) -> None:
     run = Runs(project.store).latest()
     champion = _champion(call, environment)
     same_rows = champion.held_out == run.record.held_out_sha256
-    report = check(run.record.metrics, project.spec.gates, champion.metrics, same_rows=same_rows)
+    naive = run.record.naive.get("metrics")
+    report = check(run.record.metrics, project.spec.gates, champion.metrics, same_rows=same_rows, naive=naive)
     table = Table(
         ("gate", "value", "verdict", "why"),
         [(row.rule, number(row.value), row.verdict, row.explanation) for row in report.rows],
     )
     call.out.show(
-        {"run": run.id, "champion": champion.name, **report.to_json()},
+        {"run": run.id, "champion": champion.name, "naive": dict(run.record.naive), **report.to_json()},
         f"candidate: run {run.id}",
+        *([said_naive(run.record)] if run.record.naive else []),
         f"champion: {champion.name}",
         *([table] if report.rows else []),
         _said(report),

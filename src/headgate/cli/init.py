@@ -14,8 +14,9 @@ from headgate.cli.command import Call, Command
 def command(call: Call, *, name: str, folder: Path) -> None:
     """Write a new model project.
 
-    NAME is a template: iris (scikit-learn's bundled data, XGBoost) or student-score (a simulated CSV file with
-    categories, XGBoost and a search for its parameters). DIR must not exist yet, or be empty.
+    NAME is a template: iris (scikit-learn's bundled data, XGBoost), news-category (simulated headlines, TF-IDF and
+    logistic regression) or student-score (a simulated CSV file with categories, XGBoost and a search for its
+    parameters). DIR must not exist yet, or be empty.
     """
     from headgate.spec.template import about, write
 

@@ -9,13 +9,17 @@ from headgate.cli.command import Call, Command
 from headgate.cli.extras import needs
 from headgate.cli.output import Table
 
+SHOWN = 100
+"""Characters of why an engine was refused; --json has all of them."""
+
 
 @click.command(cls=Command, example="headgate package\nheadgate package --json")
 def command(call: Call) -> None:
     """Pack the newest run into a model.tar.gz.
 
-    The archive holds the model as ONNX, the input schema and the digest of each file, in SageMaker's layout. It is made
-    only when the ONNX model answers as the trained one does on the held-out rows. Equal runs give equal bytes.
+    The archive holds the model as ONNX (for texts: vocabulary and weights), the input schema and the digest of each
+    file, in SageMaker's layout. It is made only when the model in it answers as the trained one does, on the held-out
+    rows and on rows made to be difficult. Equal runs give equal bytes.
     """
     from headgate.data.runs import Runs
 
@@ -45,7 +49,7 @@ def command(call: Call) -> None:
         document,
         f"package {made.digest} ({made.size:,} bytes) of run {run.id}",
         str(made.path),
-        Table(("ONNX against the trained model", ""), rows),
+        Table(("the package against the trained model", ""), rows),
         Table(("engine", "1 row, us", "100 rows", "1,000 rows", ""), [_timed(e) for e in made.record.engines]),
         "Next: headgate predict, headgate register",
     )
@@ -54,4 +58,5 @@ def command(call: Call) -> None:
 def _timed(engine: Mapping[str, Any]) -> tuple[str, ...]:
     """How long an engine took that was tried, in requests of so many rows; or why it does not serve."""
     times = tuple(f"{micros * int(size):,.0f}" for size, micros in engine["micros_per_row"].items())
-    return engine["engine"], *(times or ("", "", "")), f"refused: {engine['refused']}" if engine["refused"] else ""
+    refused = engine["refused"] if len(engine["refused"]) <= SHOWN else f"{engine['refused'][:SHOWN]}..."
+    return engine["engine"], *(times or ("", "", "")), f"refused: {refused}" if refused else ""

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from headgate.cli.baseline import naive_answer
 from headgate.cli.command import Call, Command
 from headgate.cli.extras import needs
 from headgate.cli.output import Table, number
@@ -29,15 +30,34 @@ def command(call: Call) -> None:
             from headgate.training import train
         with _kept_when_interrupted(call):
             run = train(project, progress=progress)
-    record = run.record
+    record, naive = run.record, run.record.naive["metrics"]
     call.out.show(
         {"run": run.id, "folder": str(run.folder), **asdict(record), "files": dict(run.files)},
         f"run {run.id}",
         f"{record.rows_train} rows to learn from, {record.rows_test} held out ({record.data_source})",
         *(_searched(record.search) if record.search else ()),
-        Table(("metric", "value"), [(name, number(value)) for name, value in record.metrics.items()]),
+        *_chosen(record.cross_validation),
+        f"to beat: {naive_answer(record)}",
+        Table(
+            ("metric", "value", "to beat"),
+            [(name, number(value), number(naive.get(name))) for name, value in record.metrics.items()],
+        ),
         "Next: headgate check",
     )
+
+
+def _chosen(report: Mapping[str, Any]) -> list[Table | str]:
+    """How a parameter was chosen on folds; nothing where none was."""
+    if not report:
+        return []
+    scores: Mapping[str, Mapping[str, float]] = report["scores"]
+    values = list(scores[report["metric"]])
+    rows = [(value, *(number(scores[name][value]) for name in scores)) for value in values]
+    name, chosen = report["parameter"], f"{report['chosen']:g}"
+    return [
+        f"{name} = {chosen} has the best {report['metric']} on {report['folds']} folds of the rows to learn from",
+        Table((name, *scores), rows),
+    ]
 
 
 @contextmanager
@@ -45,7 +65,7 @@ def _kept_when_interrupted(call: Call) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        if call.project.spec.train.search:
+        if getattr(call.project.spec.train, "search", None):
             call.out.say("The trials that are done are kept; `headgate train` goes on from them.")
         raise
 

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from headgate.core.progress import Progress, silent
 from headgate.data.bundled import read_bundled
+from headgate.data.newsgroups import keep_newsgroups
 from headgate.data.rows import read_csv
 from headgate.data.table import Table, checked
+from headgate.data.texts import TEXT, read_texts
 from headgate.errors import InvalidInput
 from headgate.spec import Project
 
@@ -22,15 +25,29 @@ class Division:
     test: Indices
 
 
-def load(project: Project) -> Table:
-    """The project's table. Raises NotFound or InvalidInput saying what is wrong with it."""
+def load(project: Project, progress: Progress = silent) -> Table:
+    """The project's table. Raises NotFound or InvalidInput saying what is wrong with it, Unavailable without internet
+    where rows have to be downloaded."""
     spec, data = project.spec, project.spec.data
     kind, _, name = data.source.rpartition(":")
-    if kind == "sklearn":
+    if spec.train.recipe == "text":
+        table = _texts(project, name if kind == "sklearn" else "", progress)
+    elif kind == "sklearn":
         table = read_bundled(name, spec.task, data.target, data.features)
     else:
-        table = read_csv(project.root / data.source, spec.task, data.target, data.features)
+        path = project.root / data.source
+        table = read_csv(path, spec.task, data.target, data.features, columns=data.columns, labels=data.labels)
     return checked(table, spec.task, data.source)
+
+
+def _texts(project: Project, fetched: str, progress: Progress) -> Table:
+    """`fetched`: the data set that scikit-learn downloads; empty for a CSV file."""
+    data = project.spec.data
+    columns = data.text or data.features or [TEXT]
+    feature = TEXT if data.text else columns[0]
+    path = keep_newsgroups(project.store, progress=progress) if fetched else project.root / data.source
+    names = [TEXT, data.target] if fetched else data.columns
+    return read_texts(path, data.target, columns, feature=feature, names=names, labels=data.labels)
 
 
 def divide(project: Project, table: Table) -> Division:

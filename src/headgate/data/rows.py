@@ -1,8 +1,9 @@
 """CSV files as tables: read narrowly, refused with the line and what to do.
 
-A file is UTF-8 (with or without a byte-order mark), comma-separated and has a header line. Empty fields and `NA`,
-`NaN`, `null` and `None` are missing values; lines without any value are skipped. Numbers are written with a decimal
-point and without thousands separators; infinity is refused: a model would take it for a very large measurement.
+A file is UTF-8 (with or without a byte-order mark), comma-separated and has a header line, unless the spec names the
+columns. Empty fields and `NA`, `NaN`, `null` and `None` are missing values; lines without any value are skipped.
+Numbers are written with a decimal point and without thousands separators; infinity is refused: a model would take it
+for a very large measurement.
 
 A column without any number is one of categories (`data.categories`). One of numbers with something else in between is
 refused, for that is a slip of the pen more often than a category.
@@ -10,8 +11,8 @@ refused, for that is a slip of the pen more often than a category.
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,8 @@ from headgate.errors import InvalidInput, NotFound
 
 MISSING = frozenset({"", "na", "nan", "null", "none"})
 LARGEST = float(np.finfo(np.float32).max)
+MAX_BYTES = 1024**3
+"""Of a file: what is read into memory whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +43,33 @@ class Rows:
         at = self.names.index(name)
         return [row[at] for row in self.fields]
 
+    def named(self, path: Path, column: str, names: Mapping[str, str]) -> "Rows":
+        """The same with other names for what stands in `column`. Raises InvalidInput where one has none."""
+        at = self.names.index(column)
+        for row, line in zip(self.fields, self.lines, strict=True):
+            if row[at] not in names:
+                raise InvalidInput(
+                    f"{path}, line {line}: {column!r} is {row[at][:40]!r}, which data/labels has no name for.",
+                    hint=f"It has names for {', '.join(map(repr, [*names][:20]))}.",
+                )
+        return replace(self, fields=[[*row[:at], names[row[at]], *row[at + 1 :]] for row in self.fields])
 
-def read_csv(path: Path, task: Task, target: str, features: Sequence[str] | None) -> Table:
+
+def read_csv(
+    path: Path,
+    task: Task,
+    target: str,
+    features: Sequence[str] | None,
+    *,
+    columns: Sequence[str] | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> Table:
     """The table in a CSV file; `features` None takes every column but the target.
 
-    Raises NotFound, or InvalidInput naming the file, the column and the first line that is wrong.
+    `columns`: the names of all columns of a file without a header line; `labels`: other names for the classes. Raises
+    NotFound, or InvalidInput naming the file, the column and the first line that is wrong.
     """
-    try:
-        content = path.read_bytes()
-    except (FileNotFoundError, IsADirectoryError):
-        raise NotFound(f"There is no file {path}.", hint="Look at data/source in headgate.yaml.") from None
-    rows = _rows(path, content)
+    content, rows = read_rows(path, columns)
     names = tuple(features) if features is not None else tuple(name for name in rows.names if name != target)
     absent = [name for name in (target, *names) if name not in rows.names]
     if absent:
@@ -58,6 +77,7 @@ def read_csv(path: Path, task: Task, target: str, features: Sequence[str] | None
             f"{path} has no column {', '.join(map(repr, absent))}; it has {', '.join(rows.names)}.",
             hint="Look at data/target and data/features in headgate.yaml.",
         )
+    rows = rows if labels is None else rows.named(path, target, labels)
     if "" in names:  # tables are often saved with row numbers, under no name; they are not to be learnt from
         raise InvalidInput(
             f"{path}, line 1: column {rows.names.index('') + 1} has no name.",
@@ -69,7 +89,22 @@ def read_csv(path: Path, task: Task, target: str, features: Sequence[str] | None
     return Table(names, target, X, _target(path, rows, task, target), sha256(content), categories)
 
 
-def _rows(path: Path, content: bytes) -> Rows:
+def read_rows(path: Path, columns: Sequence[str] | None = None) -> tuple[bytes, Rows]:
+    """The bytes of a CSV file and the rows in them. `columns` None: the first line is their names.
+
+    Raises NotFound, or InvalidInput naming the file and the first line that is wrong.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except (FileNotFoundError, IsADirectoryError):
+        raise NotFound(f"There is no file {path}.", hint="Look at data/source in headgate.yaml.") from None
+    if len(content) > MAX_BYTES:
+        raise InvalidInput(f"{path} is larger than {MAX_BYTES:,} bytes.", hint="Learn from a part of the rows.")
+    return content, _rows(path, content, columns)
+
+
+def _rows(path: Path, content: bytes, columns: Sequence[str] | None) -> Rows:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -77,14 +112,15 @@ def _rows(path: Path, content: bytes) -> Rows:
         raise InvalidInput(f"{path}, line {line}: it is not UTF-8 text.", hint="Save it as UTF-8.") from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        header = next(reader, None)
+        header = next(reader, None) if columns is None else columns
         if header is None or not any(header):
             raise InvalidInput(f"{path} is empty; a header line and rows were expected.")
         names = _header(path, header)
+        wanted = "the header" if columns is None else "data/columns"
         fields, lines = [], []
         for line, row in _filled(reader):
             if len(row) != len(names):
-                raise InvalidInput(f"{path}, line {line}: {len(row)} fields, the header has {len(names)}.")
+                raise InvalidInput(f"{path}, line {line}: {len(row)} fields, {wanted} has {len(names)}.")
             fields.append(row)
             lines.append(line)
     except csv.Error as error:
@@ -146,7 +182,7 @@ def _refuse(path: Path, mixed: Sequence[str], unlike: Sequence[str]) -> None:
         said.append(f"free text or an id, not categories: {'; '.join(unlike[:10])}.")
         hints.append(
             f"Categories come again and again, and are {MAX_CATEGORIES} at most. List the columns to learn from under "
-            "data/features in headgate.yaml, without these."
+            "data/features in headgate.yaml, without these; texts are learnt from by `train: {recipe: text}`."
         )
     if said:
         raise InvalidInput(f"{path}: {' '.join(said)}", hint=" ".join(hints))

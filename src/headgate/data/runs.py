@@ -2,7 +2,8 @@
 
     <store>/runs/20261120T135507123Z-1a2b3c4d/
         run.json          what was trained from what, by what, and how good it is; the digests of the two files below
-        model.ubj         the model in XGBoost's own format (no pickle)
+        model.ubj         the model in XGBoost's own format (no pickle), or
+        model.skops       the model as skops writes scikit-learn's (data.fitted; no pickle either)
         validation.npz    the held-out rows (data.validation)
 
 A run's id begins with the time and ends with run.json's digest. Ids sort by age: where the clock was set back, a new
@@ -26,6 +27,7 @@ from headgate.errors import InvalidInput, NotFound, Unavailable
 
 RECORD_NAME = "run.json"
 MODEL_NAME = "model.ubj"
+ESTIMATOR_NAME = "model.skops"
 VALIDATION_NAME = "validation.npz"
 ID = re.compile(r"[0-9]{8}T[0-9]{9}Z-[0-9a-f]{8}", re.ASCII)
 
@@ -51,7 +53,7 @@ class Record:
     rows_train: int
     rows_test: int
     recipe: str
-    params: Mapping[str, float]
+    params: Mapping[str, Any]
     seed: int
     metrics: Mapping[str, float | None]
     """On the held-out rows; None where a metric could not be computed."""
@@ -59,6 +61,12 @@ class Record:
     dirty: bool | None
     """Whether the project's folder differed from the commit; None where there is no commit."""
     versions: Mapping[str, str]
+    naive: Mapping[str, Any] = field(default_factory=dict)
+    """What always giving the same answer comes to: `answer`, the most frequent class or the mean of the rows that were
+    learnt from, and its `metrics` on the held-out ones."""
+    cross_validation: Mapping[str, Any] = field(default_factory=dict)
+    """How a parameter was chosen on folds: `folds`, `metric`, the `scores` by metric and value, and what was
+    `chosen`; empty where none was."""
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Of the features that were text: the place of a category here is its number for the model."""
     search: Mapping[str, Any] | None = None
@@ -81,7 +89,7 @@ class Run:
             content = (self.folder / name).read_bytes()
         except OSError as error:
             raise InvalidInput(f"{self.folder / name} cannot be read: {error.strerror}.", hint="Train again.") from None
-        if sha256(content) != self.files[name]:
+        if sha256(content) != self.files.get(name):
             raise InvalidInput(f"{self.folder / name} was changed after training.", hint="Train again.")
         return content
 
@@ -102,9 +110,9 @@ class Runs:
                 hint="Look at who owns it (`ls -ld`), or name another folder under store in headgate.yaml.",
             )
 
-    def save(self, record: Record, model: bytes, validation: bytes) -> Run:
+    def save(self, record: Record, model: bytes, validation: bytes, *, model_name: str = MODEL_NAME) -> Run:
         """Keep a run; durable when this returns."""
-        contents = {MODEL_NAME: model, VALIDATION_NAME: validation}
+        contents = {model_name: model, VALIDATION_NAME: validation}
         files = {name: sha256(content) for name, content in contents.items()}
         document = canonical_json({"format": 1, **asdict(record), "files": files})
         created = datetime.fromisoformat(record.created).astimezone(UTC)

@@ -1,4 +1,4 @@
-"""A table: features as numbers and what is to be predicted, with the digest of where they came from.
+"""A table: features as numbers, or one text, and what is to be predicted, with the digest of where they came from.
 
 Features are float32 because that is what XGBoost and the ONNX model compute with: what is rounded here is rounded once,
 and training, parity check and serving see the same numbers. A missing value is NaN. A category is its place among the
@@ -26,7 +26,7 @@ MAX_CLASSES = 100
 class Table:
     """`n` rows of `f` features.
 
-    X: float32 [n, f], NaN where a value is missing, never infinite.
+    X: float32 [n, f], NaN where a value is missing, never infinite; or texts, object [n, 1], none of them empty.
     y: the target; text [n] for classification (a class is its text), float64 [n] for regression.
     sha256: of the file's bytes, or of a bundled set's names and numbers.
     categories: of the features that were text, in the order of their places in X.
@@ -34,7 +34,7 @@ class Table:
 
     features: tuple[str, ...]
     target: str
-    X: npt.NDArray[np.float32]
+    X: npt.NDArray[Any]
     y: npt.NDArray[Any]
     sha256: str
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -47,6 +47,8 @@ class Table:
     @property
     def with_missing(self) -> tuple[str, ...]:
         """The features of which some value is missing."""
+        if self.X.dtype == object:
+            return ()
         return tuple(name for at, name in enumerate(self.features) if np.isnan(self.X[:, at]).any())
 
 

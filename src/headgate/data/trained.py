@@ -37,3 +37,7 @@ class Trained:
         if self.task == "classification" and len(self.labels) == 2:
             return np.stack([1 - raw, raw], axis=1)  # XGBoost gives the second class's probability alone
         return raw
+
+    def to_bytes(self) -> bytes:
+        """As `of` reads it: XGBoost's own UBJSON."""
+        return bytes(self.booster.save_raw("ubj"))

@@ -1,7 +1,12 @@
-"""The held-out rows of a run, kept beside the model so that packaging can compare on them. No pickle."""
+"""The held-out rows of a run, kept beside the model so that packaging can compare on them. No pickle.
+
+Numbers are kept as they are; texts as JSON, since an array of them would be as wide as the longest is long.
+"""
 
 import io
+import json
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,15 +18,19 @@ from headgate.errors import InvalidInput
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """X: float32 [n, f]. y: text [n] (classification) or float64 [n] (regression)."""
+    """X: float32 [n, f], or texts, object [n, 1]. y: text [n] (classification) or float64 [n] (regression)."""
 
-    X: npt.NDArray[np.float32]
+    X: npt.NDArray[Any]
     y: npt.NDArray[Any]
 
     def to_bytes(self) -> bytes:
         """As an uncompressed .npz; equal rows give equal bytes."""
         buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, X=self.X, y=self.y)
+        if self.X.dtype == object:
+            texts = np.frombuffer(json.dumps(self.X[:, 0].tolist()).encode(), np.uint8)
+            np.savez(buffer, allow_pickle=False, texts=texts, y=self.y)
+        else:
+            np.savez(buffer, allow_pickle=False, X=self.X, y=self.y)
         return buffer.getvalue()
 
     @classmethod
@@ -29,6 +38,15 @@ class Validation:
         """Read what `to_bytes` wrote. Raises InvalidInput."""
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-                return cls(arrays["X"], arrays["y"])
+                if "texts" not in arrays:
+                    return cls(arrays["X"], arrays["y"])
+                return cls(column(json.loads(arrays["texts"].tobytes())), arrays["y"])
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise InvalidInput(f"The validation rows are damaged: {error}.", hint="Train again.") from None
+
+
+def column(texts: Sequence[str]) -> npt.NDArray[Any]:
+    """Texts as rows of one feature: object [n, 1]."""
+    rows = np.empty((len(texts), 1), object)
+    rows[:, 0] = texts
+    return rows

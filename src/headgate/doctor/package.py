@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from headgate.core.archive import extract
 from headgate.core.digest import sha256_file
 from headgate.core.files import writing
-from headgate.core.manifest import MANIFEST_NAME, Manifest
+from headgate.core.manifest import MANIFEST_NAME, TEXT_NAME, Manifest
 from headgate.core.schema import InputSchema
 from headgate.doctor.check import Check, Finding, failed, ok, skipped, warning
 from headgate.errors import InvalidInput
@@ -107,6 +107,8 @@ def look_at_hooks(package: Package) -> Finding:
             return skipped(f"no {PROGRAM}; the command brings its own code")
         if any(name.endswith(".onnx") and "/" not in name for name in package.names):
             return ok("not needed: the model is ONNX")
+        if TEXT_NAME in package.names:
+            return ok(f"not needed: the model is {TEXT_NAME}")
         return failed(f"neither {PROGRAM} nor an ONNX model is in it")
     try:
         names = _defined(ast.parse((package.folder / PROGRAM).read_bytes()))

@@ -1,4 +1,5 @@
-"""The gates: minimum metrics, and "not worse than the champion", the version that is in force.
+"""The gates: minimum metrics, "better than always giving the same answer" (naive), and "not worse than the champion",
+the version that is in force.
 
 Pure: metrics in, report out. What is judged is always the candidate's own metrics, handed in by whoever trained it; the
 champion's are for comparison only. Numbers are compared as the decimals that people read: in floats 0.942 - 0.937 is
@@ -13,15 +14,24 @@ from decimal import Decimal
 from headgate.core.verdict import Verdict
 from headgate.evaluation.report import Report, Row
 from headgate.spec import Gates, higher_is_better
-from headgate.spec.gates import Ceiling, Champion
+from headgate.spec.gates import Ceiling, Champion, Naive
 
 Metrics = Mapping[str, float | None]
 
 OTHER_ROWS = "measured on other held-out rows: data or split are not those of the champion"
 
 
-def check(metrics: Metrics, gates: Gates, champion: Metrics | None, *, same_rows: bool = True) -> Report:
+def check(
+    metrics: Metrics,
+    gates: Gates,
+    champion: Metrics | None,
+    *,
+    same_rows: bool = True,
+    naive: Metrics | None = None,
+) -> Report:
     """Hold the candidate's metrics against the gates. `champion` None: no version is in force yet.
+
+    `naive`: the metrics of always giving the same answer, on the same held-out rows.
 
     `same_rows`: whether the champion's metrics are known to be of the same held-out rows. Where they are not, the
     comparison is made all the same, and says so: part of the difference may be the rows'.
@@ -32,6 +42,8 @@ def check(metrics: Metrics, gates: Gates, champion: Metrics | None, *, same_rows
             rows.append(_against_bound(name, metrics, "<=", bound.max))
         else:
             rows.append(_against_bound(name, metrics, ">=", bound.min))
+    if gates.naive is not None:
+        rows.append(_against_naive(metrics, gates.naive, naive or {}))
     if gates.champion is not None:
         row = _against_champion(metrics, gates.champion, champion)
         if champion is not None and not same_rows and row.verdict != "error":
@@ -52,6 +64,24 @@ def _against_bound(name: str, metrics: Metrics, sign: str, bound: float) -> Row:
     if sign == ">=":
         return Row(name, rule, value, "fail", f"{name} {shown} is {away} below the minimum {limit}")
     return Row(name, rule, value, "fail", f"{name} {shown} is {away} above the maximum {limit}")
+
+
+def _against_naive(metrics: Metrics, gate: Naive, naive: Metrics) -> Row:
+    name = gate.metric
+    rule = f"{name} better than always giving the same answer by {gate.better_by:g}"
+    value, other = _measured(metrics, name), _measured(naive, name)
+    if value is None:
+        return Row("naive", rule, None, "error", f"{name} was not measured for this candidate")
+    if other is None:
+        return Row("naive", rule, value, "error", f"{name} of always giving the same answer was not measured")
+    ahead = _exact(value) - _exact(other) if higher_is_better(name) else _exact(other) - _exact(value)
+    shown, theirs = _figures(value, other)
+    far = f"{name} {shown} is {_short(abs(ahead))} {'better' if ahead > 0 else 'worse'} than"
+    if ahead == 0:
+        far = f"{name} {shown} is no better than"
+    said = f"{far} the {theirs} of always giving the same answer; wanted {_short(_exact(gate.better_by))}"
+    verdict: Verdict = "pass" if ahead > 0 and ahead >= _exact(gate.better_by) else "fail"
+    return Row("naive", rule, value, verdict, said)
 
 
 def _against_champion(metrics: Metrics, gate: Champion, champion: Metrics | None) -> Row:

@@ -1,4 +1,5 @@
-"""A package of a model that somebody trained with scikit-learn, without a run of ours.
+"""Models of scikit-learn: which engines may serve them, and which does. Our own recipes' (`estimator_of_run`) and those
+that somebody trained without us (`package_estimator`) go the same way.
 
     texts (a vectoriser and a linear model)   the text backend, else ONNX
     tables (anything that skl2onnx converts)  ONNX
@@ -10,7 +11,7 @@ holds what the estimator has learnt as data.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,16 +19,20 @@ from typing import Any
 import numpy as np
 
 from headgate.core.digest import digest_json
-from headgate.core.manifest import ONNX_NAME, TEXT_NAME
+from headgate.core.manifest import ONNX_NAME, TEXT_NAME, Backend
 from headgate.core.progress import Progress, silent
 from headgate.core.schema import Feature, InputSchema, Policy, Task
+from headgate.data.fitted import Fitted
 from headgate.data.packages import Package, PackageRecord
+from headgate.data.runs import VALIDATION_NAME, Run
+from headgate.data.validation import Validation
 from headgate.errors import HeadgateError, InvalidInput
 from headgate.packaging.candidates import Candidate, Measured, Rows, choose, measure
 from headgate.packaging.categories import known_categories
 from headgate.packaging.convert import Column, pipeline_to_onnx
 from headgate.packaging.keep import keep
 from headgate.packaging.parity import TIE, Answers, Parity, compare, served
+from headgate.packaging.probes import on_thresholds
 from headgate.packaging.table import MAX_ROWS, Table
 from headgate.packaging.text import takes_texts, text_documents
 from headgate.packaging.texts import adversarial_texts
@@ -50,6 +55,18 @@ class Subject:
     real: int
     """The first of the rows are the caller's, so many."""
     engines: Mapping[str, Engine]
+
+
+@dataclass(frozen=True, slots=True)
+class Portable:
+    """A model that a server can answer with, and how it came to be chosen."""
+
+    backend: Backend
+    schema: InputSchema
+    members: Mapping[str, bytes]
+    parity: Parity
+    engines: Sequence[Measured]
+    large_batch: int = 0
 
 
 def package_estimator(
@@ -75,15 +92,8 @@ def package_estimator(
     """
     subject = _texts(estimator, rows) if takes_texts(estimator) else _table(estimator, rows, features)
     schema = InputSchema(task, target, subject.features, _labels(estimator, task), policy or Policy())
-    expected = _answers(estimator, subject.given, schema)
-    tried: list[Measured] = []
-    for name, engine in subject.engines.items():
-        progress(f"trying {name}", None)
-        tried += _try(name, engine, schema, subject, expected)
-    best = choose(tried)
+    made = _portable(estimator, subject, schema, progress)
     progress("writing", None)
-    assert best.candidate is not None
-    assert best.parity is not None
     record = PackageRecord(
         project=project,
         task=task,
@@ -93,31 +103,81 @@ def package_estimator(
         data_sha256="",
         held_out_sha256=digest_json(subject.values[: subject.real]),
         commit=None,
-        parity=best.parity.to_json(),
-        engines=[one.to_json() for one in tried],
+        parity=made.parity.to_json(),
+        engines=[one.to_json() for one in made.engines],
     )
-    return keep(store, record, best.candidate.backend, schema, best.candidate.members)
+    return keep(store, record, made.backend, schema, made.members)
 
 
-def _texts(estimator: Any, rows: Any) -> Subject:
+def estimator_of_run(run: Run, policy: Policy, progress: Progress = silent) -> Portable:
+    """The pipeline of a run, compared on the rows that were held out of it. Raises as `package_estimator` does."""
+    record, trained = run.record, Fitted.of(run)
+    held = Validation.from_bytes(run.read(VALIDATION_NAME))
+    if held.X.dtype == object:
+        subject = _texts(trained.estimator, held.X[:, 0], record.features[0])
+        # What the recipe makes is known: ONNX's other tokens need not be tried, nor another link than its own.
+        link = "softmax" if len(record.labels) > 2 else "sigmoid"
+        subject = replace(subject, engines={"text": lambda schema: _text(trained.estimator, schema, (link,))})
+    else:
+        subject = _imputed(trained.estimator, held.X, record.features)
+    schema = InputSchema(record.task, record.target, subject.features, record.labels, policy)
+    return _portable(trained.estimator, subject, schema, progress)
+
+
+def _portable(estimator: Any, subject: Subject, schema: InputSchema, progress: Progress) -> Portable:
+    expected = _answers(estimator, subject.given, schema)
+    tried: list[Measured] = []
+    for name, engine in subject.engines.items():
+        progress(f"trying {name}", None)
+        tried += _try(name, engine, schema, subject, expected)
+    best = choose(tried)
+    assert best.candidate is not None
+    assert best.parity is not None
+    return Portable(best.candidate.backend, schema, best.candidate.members, best.parity, tried)
+
+
+def _texts(estimator: Any, rows: Any, name: str = TEXT_FEATURE) -> Subject:
     real = [str(text) for text in rows][:MAX_ROWS]
     if not real:
         raise InvalidInput("There are no texts to compare on.", hint="Give some of the held-out ones.")
     texts = [*real, *adversarial_texts(list(estimator.steps[0][1].vocabulary_), real)]
     engines: dict[str, Engine] = {
-        "text": lambda schema: [
-            Candidate(f"text ({link})", "text", {TEXT_NAME: document}, lambda path: TextModel(path / TEXT_NAME, schema))
-            for link, document in text_documents(estimator, schema.task).items()
-        ],
+        "text": lambda schema: _text(estimator, schema),
         "onnx": lambda schema: _onnx(estimator, schema),
     }
-    return Subject((Feature(TEXT_FEATURE, "string"),), texts, [(text,) for text in texts], len(real), engines)
+    return Subject((Feature(name, "string"),), texts, [(text,) for text in texts], len(real), engines)
+
+
+def _text(estimator: Any, schema: InputSchema, links: Sequence[str] = ()) -> list[Candidate]:
+    """One candidate for each link, or for each of `links`."""
+    return [
+        Candidate(f"text ({link})", "text", {TEXT_NAME: document}, lambda path: TextModel(path / TEXT_NAME, schema))
+        for link, document in text_documents(estimator, schema.task).items()
+        if not links or link in links
+    ]
 
 
 def _table(estimator: Any, rows: Any, names: Sequence[str]) -> Subject:
     table = Table.of(rows, names)
     features = table.features(known_categories(estimator, list(table.columns)))
-    probes = table.probes()
+    return _numbers(estimator, table, table.probes(), features)
+
+
+def _imputed(estimator: Any, rows: Any, names: Sequence[str]) -> Subject:
+    """Numbers of which any may be missing, whether or not one is among `rows`: there is an imputer."""
+    table = Table.of(rows, names, may_lack=True)
+    probes = table.probes().followed_by(on_thresholds(rows, _thresholds(estimator)))
+    return _numbers(estimator, table, probes, tuple(Feature(name, nullable=True) for name in names))
+
+
+def _thresholds(estimator: Any) -> list[tuple[int, float]]:
+    """Every (column, threshold) that some boosted tree of a pipeline splits at, sorted."""
+    trees = [tree.tree_ for tree in estimator.steps[-1][1].estimators_.ravel()]
+    splits = ((tree.feature[node], tree.threshold[node]) for tree in trees for node in range(tree.node_count))
+    return sorted({(int(column), float(value)) for column, value in splits if column >= 0})  # a leaf has none
+
+
+def _numbers(estimator: Any, table: Table, probes: Table, features: tuple[Feature, ...]) -> Subject:
     engines: dict[str, Engine] = {"onnx": lambda schema: _onnx(estimator, schema)}
     return Subject(features, probes.as_given(), probes.as_values(), len(table), engines)
 

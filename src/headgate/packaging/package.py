@@ -1,11 +1,13 @@
-"""One package: convert, compare, describe, archive, keep.
+"""The package of a run: convert, compare, describe, archive, keep.
+
+XGBoost's models go to ONNX here; those of scikit-learn go through `estimator`, which tries several engines.
 
 The archive is the same, byte for byte, whenever the same model is packaged by the same versions: nothing in it tells
 time, place or run. Where it came from stands beside it (`data.packages`). Nothing is kept unless the portable model
 answers like the trained one.
 
-With `package/code` the user's hooks serve (backend `code`) and the ONNX model lies beside them for `model_fn` to load;
-the parity that is recorded is the model's, not that of what the hooks make of it.
+With `package/code` the user's hooks serve (backend `code`) and the portable model lies beside them for `model_fn` to
+load; the parity that is recorded is the model's, not that of what the hooks make of it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +27,7 @@ from headgate.data.validation import Validation
 from headgate.packaging.candidates import Candidate, Measured, measure
 from headgate.packaging.code import collect_code
 from headgate.packaging.convert import to_onnx
+from headgate.packaging.estimator import Portable, estimator_of_run
 from headgate.packaging.keep import keep
 from headgate.packaging.large import large_batch
 from headgate.packaging.parity import Parity, check_parity, compare, served
@@ -43,26 +46,11 @@ def package(run: Run, project: Project, *, progress: Progress = silent, now: dat
     """
     code = project.spec.package.code
     members = collect_code(project.root / code) if code else {}
-    trained = Trained.of(run)
-    held = Validation.from_bytes(run.read(VALIDATION_NAME))
-    progress("converting", None)
-    onnx = to_onnx(trained, len(run.record.features))
-    progress("comparing", None)
-    categories = run.record.categories
-    probes = probe_rows(trained, held.X, {run.record.features.index(name): len(c) for name, c in categories.items()})
-    parity = check_parity(trained, onnx, probes)
-    schema = _schema(run.record, project.spec.serving.policy())
-    requests = as_sent(run.record.features, categories, probes.X[probes.sent])
-    answered = partial(_parity_of, trained, schema, probes, requests)
-    members[ONNX_NAME] = onnx
-    small = Candidate("onnx", "onnx", {ONNX_NAME: onnx}, lambda path: OnnxModel(path / ONNX_NAME, schema))
-    onnx_parity = partial(answered, engine="ONNX") if categories else lambda _: parity
-    engines = [measure(small, onnx_parity, requests)]
-    large = 0 if code else large_batch(trained)
-    if large:
-        own = {UBJ_NAME: run.read(MODEL_NAME)}
-        engines.append(_try_xgboost(small, own, schema, partial(answered, engine="XGBoost"), requests))
-        members |= {} if engines[-1].refused else own
+    policy = project.spec.serving.policy()
+    if run.record.recipe == "xgboost":
+        made = _booster(run, policy, progress, large=not code)
+    else:
+        made = estimator_of_run(run, policy, progress)
     progress("writing", None)
     record = PackageRecord(
         project=project.name,
@@ -73,17 +61,42 @@ def package(run: Run, project: Project, *, progress: Progress = silent, now: dat
         data_sha256=run.record.data_sha256,
         held_out_sha256=run.record.held_out_sha256,
         commit=run.record.commit,
-        parity=parity.to_json(),
-        engines=[engine.to_json() for engine in engines],
+        parity=made.parity.to_json(),
+        engines=[engine.to_json() for engine in made.engines],
     )
     return keep(
         project.store,
         record,
-        "code" if code else "onnx",
-        schema,
-        members,
-        large_batch=large if UBJ_NAME in members else 0,
+        "code" if code else made.backend,
+        made.schema,
+        {**members, **made.members},
+        large_batch=made.large_batch,
     )
+
+
+def _booster(run: Run, policy: Policy, progress: Progress, *, large: bool) -> Portable:
+    """XGBoost's model as ONNX. `large`: whether XGBoost itself may answer large batches, where it is faster."""
+    trained = Trained.of(run)
+    held = Validation.from_bytes(run.read(VALIDATION_NAME))
+    progress("converting", None)
+    onnx = to_onnx(trained, len(run.record.features))
+    progress("comparing", None)
+    categories = run.record.categories
+    probes = probe_rows(trained, held.X, {run.record.features.index(name): len(c) for name, c in categories.items()})
+    parity = check_parity(trained, onnx, probes)
+    schema = _schema(run.record, policy)
+    requests = as_sent(run.record.features, categories, probes.X[probes.sent])
+    answered = partial(_parity_of, trained, schema, probes, requests)
+    members = {ONNX_NAME: onnx}
+    small = Candidate("onnx", "onnx", {ONNX_NAME: onnx}, lambda path: OnnxModel(path / ONNX_NAME, schema))
+    onnx_parity = partial(answered, engine="ONNX") if categories else lambda _: parity
+    engines = [measure(small, onnx_parity, requests)]
+    at = large_batch(trained) if large else 0
+    if at:
+        own = {UBJ_NAME: run.read(MODEL_NAME)}
+        engines.append(_try_xgboost(small, own, schema, partial(answered, engine="XGBoost"), requests))
+        members |= {} if engines[-1].refused else own
+    return Portable("onnx", schema, members, parity, engines, at if UBJ_NAME in members else 0)
 
 
 def _try_xgboost(

@@ -9,7 +9,7 @@ where no request can be; they show the conversion, and those that can be `sent` 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +38,7 @@ def probe_rows(trained: Trained, held: npt.NDArray[np.float32], categories: Mapp
     """
     parts = {
         "a held-out row": held,
-        "a held-out row moved onto a split threshold": _on_thresholds(trained, held),
+        "a held-out row moved onto a split threshold": on_thresholds(held, thresholds(trained)),
         "a held-out row with missing values": _missing(held),
         "a held-out row with a value far outside": _far(held),
         "a held-out row with another category": _each_category(held, categories),
@@ -58,8 +58,8 @@ def thresholds(trained: Trained) -> list[tuple[int, float]]:
     return sorted(found)
 
 
-def _on_thresholds(trained: Trained, held: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    splits = thresholds(trained)
+def on_thresholds(held: npt.NDArray[np.float32], splits: Sequence[tuple[int, float]]) -> npt.NDArray[np.float32]:
+    """Rows made from the held-out ones with a value exactly at a split, or one float32 to either side of it."""
     chosen = splits[:: max(1, -(-len(splits) // MAX_THRESHOLDS))]
     rows = []
     for number, (column, threshold) in enumerate(chosen):

@@ -7,7 +7,7 @@ missing values where there are some already.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,13 +21,17 @@ MADE = 300
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`columns`: values by name, all of one length >= 1. `like`: the rows as given, whose form others take."""
+    """`columns`: values by name, all of one length >= 1. `like`: the rows as given, whose form others take.
+
+    `may_lack`: whether any value may be missing, even where none is here.
+    """
 
     columns: dict[str, list[Any]]
     like: Any
+    may_lack: bool = False
 
     @classmethod
-    def of(cls, rows: Any, names: Sequence[str] = ()) -> "Table":
+    def of(cls, rows: Any, names: Sequence[str] = (), *, may_lack: bool = False) -> "Table":
         """The first `MAX_ROWS` of `rows`. `names` of the columns of an array. Raises InvalidInput."""
         if hasattr(rows, "columns"):
             columns = {str(name): rows[name].to_list() for name in rows.columns}
@@ -42,7 +46,7 @@ class Table:
         columns = {name: [_plain(value) for value in values[:MAX_ROWS]] for name, values in columns.items()}
         if not columns or not all(columns.values()):
             raise InvalidInput("There are no rows to compare on.", hint="Give some of the held-out ones.")
-        return cls(columns, rows)
+        return cls(columns, rows, may_lack)
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -74,11 +78,16 @@ class Table:
             shuffled = [values[at] for at in random.randint(len(values), size=MADE)]
             beyond = _beyond(values)
             far = [beyond[at] for at in random.randint(len(beyond), size=MADE)]
-            missing = [value for value in values if _is_missing(value)][:1]
+            missing = [value for value in values if _is_missing(value)][:1] or [math.nan] * self.may_lack
             gone = random.random_sample(MADE) < (0.3 if missing else 0.0)
             lacking = [missing[0] if lacks else values[at] for lacks, at in zip(gone, rows, strict=True)]
             probes[name] = [*values, *shuffled, *far, *lacking]
-        return Table(probes, self.like)
+        return replace(self, columns=probes)
+
+    def followed_by(self, rows: Any) -> "Table":
+        """The same with the rows of an array behind."""
+        columns = ((name, [*values, *rows[:, at].tolist()]) for at, (name, values) in enumerate(self.columns.items()))
+        return replace(self, columns=dict(columns))
 
 
 def _feature(name: str, values: list[Any], categories: tuple[str, ...]) -> Feature:
@@ -111,7 +120,7 @@ def _is_missing(value: Any) -> bool:
 def _beyond(values: list[Any]) -> list[Any]:
     """Numbers outside of the range of `values` and in between; anything else as it is."""
     numbers = [value for value in values if not _is_missing(value)]
-    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in numbers):
+    if not numbers or not all(isinstance(v, int | float) and not isinstance(v, bool) for v in numbers):
         return values
     low, high = min(numbers), max(numbers)
     reach = high - low

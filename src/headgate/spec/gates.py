@@ -52,6 +52,15 @@ class Champion(Section):
     )
 
 
+class Naive(Section):
+    """The comparison with always giving the same answer: the most frequent class (the majority), or the mean."""
+
+    metric: Metric = Field(description="The metric that is compared.")
+    better_by: float = Field(
+        default=0.0, ge=0, description="By how much the candidate must at least be better than that."
+    )
+
+
 class Gates(Section):
     """What a candidate must reach on the held-out rows. Metrics must fit the task."""
 
@@ -72,6 +81,11 @@ class Gates(Section):
     r2: Floor | None = Field(default=None, description="Regression: share of the variance that is explained.")
     champion: Champion | None = Field(
         default=None, description="Not worse than the version in force; passes while there is none."
+    )
+
+    naive: Naive | None = Field(
+        default=None,
+        description="Better than always giving the same answer: the most frequent class (the majority), or the mean.",
     )
 
     def bounds(self) -> dict[str, ShareFloor | Floor | Ceiling]:

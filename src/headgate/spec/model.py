@@ -5,7 +5,6 @@ that span several keys stand in `crossed`, which looks at the raw document, so t
 everything else and not only after the single keys are right.
 """
 
-from collections import Counter
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
@@ -16,11 +15,13 @@ from headgate.core.digest import digest_json
 from headgate.core.schema import Task
 from headgate.spec import rollout
 from headgate.spec.capture import Capture
-from headgate.spec.gates import METRICS, Gates, Metric
+from headgate.spec.columns import columns_crossed
+from headgate.spec.gates import METRICS, Gates
 from headgate.spec.hosting import Account, Alarms, Front, Hosting, Realtime, Region
-from headgate.spec.rollout import Bake, Canary, Phase
+from headgate.spec.rollout import Canary, Phase
 from headgate.spec.section import Section
 from headgate.spec.serving import Serving
+from headgate.spec.train import Train, XGBoost
 
 BUNDLED: dict[str, Task] = {
     "breast_cancer": "classification",
@@ -31,8 +32,13 @@ BUNDLED: dict[str, Task] = {
 }
 """scikit-learn's data sets that need no network, and the task each is made for."""
 
+NEWSGROUPS = "20newsgroups"
+"""A data set of texts that scikit-learn downloads."""
+
+SKLEARN: dict[str, Task] = {NEWSGROUPS: "classification", **BUNDLED}
+
 Source = Annotated[
-    str, StringConstraints(pattern=rf"^(sklearn:({'|'.join(BUNDLED)})|[^:\x00-\x1f]*[^:/\x00-\x1f]\.(csv|CSV))$")
+    str, StringConstraints(pattern=rf"^(sklearn:({'|'.join(SKLEARN)})|[^:\x00-\x1f]*[^:/\x00-\x1f]\.(csv|CSV))$")
 ]
 ProjectName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=32)]
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=20)]
@@ -69,9 +75,9 @@ class Data(Section):
     """The rows to learn from."""
 
     source: Source = Field(
-        description="A CSV file with a header line, relative to this file, or one of scikit-learn's data sets: "
-        + ", ".join(f"`sklearn:{name}`" for name in BUNDLED)
-        + "."
+        description="A CSV file, relative to this file, or one of scikit-learn's data sets: "
+        + ", ".join(f"`sklearn:{name}`" for name in SKLEARN)
+        + f". `sklearn:{NEWSGROUPS}`, texts, is downloaded once and kept in the store."
     )
     target: ColumnName = Field(
         description="The column to predict. For a scikit-learn data set, the name to give to what it predicts."
@@ -79,52 +85,26 @@ class Data(Section):
     features: list[ColumnName] | None = Field(
         default=None,
         min_length=1,
-        description="The columns to learn from: numbers, or at most 100 "
-        "categories of text. Default: all but the target.",
+        description="The columns to learn from: numbers, or at most 100 categories of text. Default: all but the "
+        "target. With the recipe `text`, the one column that holds the text, which requests then name; default: "
+        "`text`.",
+    )
+    text: list[ColumnName] | None = Field(
+        default=None,
+        min_length=1,
+        description="With the recipe `text`: several columns, joined by a space, in place of `features`. Requests have "
+        "one field, `text`.",
+    )
+    columns: list[ColumnName] | None = Field(
+        default=None, min_length=2, description="Names of all columns of a CSV file that has no header line."
+    )
+    labels: dict[ColumnName, ColumnName] | None = Field(
+        default=None,
+        min_length=1,
+        description='Names of the classes, by what stands in the file, such as `{"1": World, "2": Sports}`. Default: '
+        "what stands there is the name.",
     )
     split: Split = Field(default=Split(), description="How rows are held out.")
-
-
-class Params(Section):
-    """XGBoost's parameters, under XGBoost's names."""
-
-    n_estimators: int = Field(default=200, ge=1, le=10_000, description="Boosting rounds.")
-    max_depth: int = Field(default=4, ge=1, le=32, description="The depth of a tree.")
-    learning_rate: float = Field(default=0.1, gt=0, le=1, description="How much of each tree is added.")
-    subsample: float = Field(default=1.0, gt=0, le=1, description="The share of rows that each tree sees.")
-    colsample_bytree: float = Field(default=1.0, gt=0, le=1, description="The share of columns that each tree sees.")
-    min_child_weight: float = Field(default=1.0, ge=0, description="The least weight (second derivatives) of a leaf.")
-    gamma: float = Field(default=0.0, ge=0, description="The least gain for which a leaf is split.")
-    reg_lambda: float = Field(default=1.0, ge=0, description="L2 penalty on leaf values.")
-    reg_alpha: float = Field(default=0.0, ge=0, description="L1 penalty on leaf values.")
-
-
-class Search(Section):
-    """Optuna looks for better parameters than `params`, on folds of the rows to learn from.
-
-    `params` are the first trial. The others look around them: `n_estimators` from a quarter to twice as many,
-    `learning_rate` 0.01 to 0.3, `max_depth` 2 to 8, `subsample` and `colsample_bytree` 0.5 to 1, `min_child_weight` and
-    `reg_lambda` 0 to 10; a range is widened where `params` are outside of it. The rest stays as it is. A search that is
-    stopped goes on with the next `headgate train`.
-    """
-
-    trials: int = Field(default=40, ge=1, le=10_000, description="How many sets of parameters to try at most.")
-    timeout: Bake = Field(
-        default=300.0, json_schema_extra={"default": "5m"}, description="How long at most in all, such as `5m`."
-    )
-    metric: Metric | None = Field(
-        default=None, description="What to improve. Default: log_loss for classification, rmse for regression."
-    )
-    folds: int = Field(default=3, ge=2, le=10, description="How many parts the rows are divided into for it.")
-
-
-class Train(Section):
-    """How the model is made."""
-
-    recipe: Literal["xgboost"] = Field(default="xgboost", description="Gradient-boosted trees by XGBoost.")
-    params: Params = Field(default=Params(), description="The recipe's parameters.")
-    search: Search | None = Field(default=None, description="Look for better parameters. Default: `params` are taken.")
-    seed: int = Field(default=7, ge=0, le=2**31 - 1, description="Equal seeds, data and parameters: equal models.")
 
 
 class Package(Section):
@@ -198,7 +178,7 @@ class Spec(Section):
     )
     task: Task = Field(description="`classification` predicts one of several classes, `regression` a number.")
     data: Data = Field(description="The rows to learn from.")
-    train: Train = Field(default=Train(), description="How the model is made.")
+    train: Train = Field(default=XGBoost(), description="How the model is made.")
     gates: Gates = Field(default=Gates(), description="What a candidate must reach on the held-out rows.")
     package: Package = Field(default=Package(), description="What goes into the package beside the model.")
     serving: Serving = Field(default=Serving(), description="How requests are taken and answered.")
@@ -240,30 +220,31 @@ def crossed(document: dict[str, Any]) -> list[str]:
             lacking = [key for key in ("account", "region") if environment.get(key) is None]
             if environment.get("target") == "aws" and lacking:
                 problems.append(f"environments/{name}: target aws needs {' and '.join(lacking)}")
-    features, target = data.get("features"), data.get("target")
-    if isinstance(features, list):
-        if target in features:
-            problems.append(f"data/features/{features.index(target)}: {target!r} is the target; it cannot be a feature")
-        counts = Counter(name for name in features if isinstance(name, str))
-        problems += [f"data/features: {name!r} is listed {n} times" for name, n in counts.items() if n > 1]
+    problems += columns_crossed(data, _mapping(document, "train").get("recipe", "xgboost"))
     if task not in ("classification", "regression"):
         return problems
     if task == "regression" and _mapping(data, "split").get("stratify") is True:
         problems.append("data/split/stratify: regression has no classes to stratify by; leave it out")
-    made_for = BUNDLED.get(str(data.get("source")).removeprefix("sklearn:"))
+    made_for = SKLEARN.get(str(data.get("source")).removeprefix("sklearn:"))
     if made_for is not None and made_for != task:
         problems.append(f"task: {data['source']} is made for {made_for}, got {task}")
-    return problems + _foreign_metrics(task, document)
+    return problems + _task_crossed(document, task)
 
 
-def _foreign_metrics(task: Task, document: dict[str, Any]) -> list[str]:
-    """The metrics of another task, wherever one is named."""
+def _task_crossed(document: dict[str, Any], task: Task) -> list[str]:
+    """What does not fit the task: a recipe, names of classes, metrics wherever one is named."""
+    gates, train = _mapping(document, "gates"), _mapping(document, "train")
+    problems: list[str] = []
+    if task == "regression" and train.get("recipe") == "text":
+        problems.append("train/recipe: text predicts classes, not numbers; set `task: classification`")
+    if task == "regression" and _mapping(document, "data").get("labels") is not None:
+        problems.append("data/labels: regression has no classes to name; leave it out")
     foreign = {name for names in METRICS.values() for name in names} - set(METRICS[task])
-    gates, search = _mapping(document, "gates"), _mapping(_mapping(document, "train"), "search")
     has = f"it has {', '.join(METRICS[task])}"
-    problems = [f"gates/{name}: not a metric of {task}; {has}" for name in gates if name in foreign]
-    for where, section in (("gates/champion", _mapping(gates, "champion")), ("train/search", search)):
-        metric = section.get("metric")
+    problems += [f"gates/{name}: not a metric of {task}; {has}" for name in gates if name in foreign]
+    for where in ("gates/champion", "gates/naive", "train/search"):
+        section, _, key = where.partition("/")
+        metric = _mapping(_mapping(document, section), key).get("metric")
         if isinstance(metric, str) and metric in foreign:
             problems.append(f"{where}/metric: {metric} is not a metric of {task}; {has}")
     return problems

@@ -1,6 +1,7 @@
 """What pydantic found wrong, said to a person: `path/to/key: what was expected, what was found, what to do`.
 
-The JSON schema of the models serves as the map by which a key's neighbours and description are looked up.
+The JSON schema of the models serves as the map by which a key's neighbours and description are looked up. Where a
+mapping is one of several (`train`, by its recipe), pydantic names which one it took; the reader is not told that name.
 """
 
 import json
@@ -10,7 +11,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from headgate.spec.model import BUNDLED
+from headgate.spec.model import SKLEARN
 
 PLAIN = {
     "int_type": "should be a whole number",
@@ -27,7 +28,7 @@ NAME = "should be small letters, digits and single hyphens, starting with a lett
 PATTERNS = {
     "project": NAME,
     "environments": NAME,
-    "source": f"should be a .csv file or sklearn:<name> with a name of {', '.join(BUNDLED)}",
+    "source": f"should be a .csv file or sklearn:<name> with a name of {', '.join(SKLEARN)}",
     "type": "should be a SageMaker instance type such as ml.m5.large",
     "code": "should be a folder",
     "store": "should be a folder",
@@ -64,8 +65,8 @@ def show(value: object) -> str:
 
 def _line(error: ErrorDetails, schema: Mapping[str, Any]) -> str:
     path = [part for part in error["loc"] if part != "[key]"]
-    where = "/".join(map(str, path))
-    node = _walk(schema, path[:-1])
+    node, _ = _follow(schema, path[:-1])
+    where = "/".join(map(str, _follow(schema, path)[1]))
     match error["type"]:
         case "extra_forbidden":
             return f"{where}: unknown key, {_suggestion(str(path[-1]), list(node.get('properties', {})))}"
@@ -79,8 +80,7 @@ def _line(error: ErrorDetails, schema: Mapping[str, Any]) -> str:
         case "string_type" if isinstance(error["input"], bool | int | float):
             return f"{where}: should be text; put it in quotes, got {show(error['input'])}"
         case "literal_error":
-            allowed = _walk(schema, path)
-            values = allowed.get("enum") or [allowed.get("const")]
+            values = _allowed(schema, path)
             close = get_close_matches(str(error["input"]), values, 1)
             wanted = f"should be {values[0]}" if len(values) == 1 else f"should be one of {', '.join(values)}"
             return f"{where}: {wanted}, got {show(error['input'])}" + (f"; did you mean {close[0]}?" if close else "")
@@ -116,17 +116,39 @@ def _suggestion(key: str, known: list[str]) -> str:
     return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
 
 
+def _allowed(schema: Mapping[str, Any], path: Sequence[int | str]) -> list[str]:
+    """The values that a key may have. For the key by which one of several mappings is chosen: those of them all."""
+    options = _walk(schema, path[:-2]).get("oneOf") if len(path) > 1 else None
+    places = [_resolve(schema, option)["properties"][path[-1]] for option in options or ()] or [_walk(schema, path)]
+    return [value for place in places for value in place.get("enum") or [place.get("const")]]
+
+
 def _walk(schema: Mapping[str, Any], path: Sequence[int | str]) -> Mapping[str, Any]:
     """The node of a JSON schema at `path`, references followed; {} where there is none."""
-    node = _resolve(schema, schema)
+    return _follow(schema, path)[0]
+
+
+def _follow(schema: Mapping[str, Any], path: Sequence[int | str]) -> tuple[Mapping[str, Any], list[int | str]]:
+    """The node at `path`, and the path without the names of what was chosen among several."""
+    node, shown = _resolve(schema, schema), []
     for part in path:
+        if "oneOf" in node:
+            node = _chosen(schema, node, part)
+            continue
+        shown.append(part)
         if isinstance(part, int):
             node = node.get("items", {})
         else:
             named = list(node.get("patternProperties", {}).values())
             node = node.get("properties", {}).get(part) or (named[0] if named else {})
         node = _resolve(schema, node)
-    return node
+    return node, shown
+
+
+def _chosen(schema: Mapping[str, Any], node: Mapping[str, Any], name: int | str) -> Mapping[str, Any]:
+    """The one of several mappings that a key of it names as `name`."""
+    options = [_resolve(schema, option) for option in node["oneOf"]]
+    return next(o for o in options if any(value.get("const") == name for value in o["properties"].values()))
 
 
 def _resolve(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -37,9 +37,10 @@ def _sections(schema: Mapping[str, Any], node: Mapping[str, Any], path: str) -> 
     required = node.get("required", ())
     yield f"\n## {path or 'Top level'}\n\n{_flat(node.get('description', ''))}\n\n"
     yield "| key | value | default | meaning |\n|---|---|---|---|\n"
-    inner = []
+    inner: list[tuple[str, Mapping[str, Any]]] = []
     for key, value in node["properties"].items():
         section = _section(schema, value)
+        inner += _variants(schema, value, f"{path}/{key}".lstrip("/"))
         if section is not None:
             many = "/&lt;name&gt;" if "patternProperties" in value else "/&lt;n&gt;" if "items" in value else ""
             name = f"{path}/{key}".lstrip("/") + many
@@ -49,6 +50,16 @@ def _sections(schema: Mapping[str, Any], node: Mapping[str, Any], path: str) -> 
         yield f"| `{key}` | {_kind(schema, value)} | {default} | {meaning} |\n"
     for name, section in inner:
         yield from _sections(schema, section, name)
+
+
+def _variants(
+    schema: Mapping[str, Any], value: Mapping[str, Any], path: str
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The mappings of which a value is one, each with the path that names it."""
+    for option in value.get("oneOf", ()):
+        section = schema["$defs"][option["$ref"].rpartition("/")[2]]
+        name = next(inner["const"] for inner in section["properties"].values() if "const" in inner)
+        yield f"{path} ({name})", section
 
 
 def _section(schema: Mapping[str, Any], value: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -63,12 +74,14 @@ def _section(schema: Mapping[str, Any], value: Mapping[str, Any]) -> Mapping[str
 
 def _default(value: Mapping[str, Any], section: Mapping[str, Any] | None) -> str:
     default = value.get("default")
-    if default is None or (section is not None and "patternProperties" not in value):
+    if default is None or "oneOf" in value or (section is not None and "patternProperties" not in value):
         return ""
     return f"`{next(iter(default), '{}')}`" if isinstance(default, dict) else f"`{json.dumps(default)}`"
 
 
 def _kind(schema: Mapping[str, Any], value: Mapping[str, Any]) -> str:
+    if "oneOf" in value:
+        return "one of several mappings"
     options = [o for o in value.get("anyOf", [value]) if o.get("type") != "null"]
     value = options[0]
     if _section(schema, value) is not None:
@@ -90,7 +103,8 @@ def _kind(schema: Mapping[str, Any], value: Mapping[str, Any]) -> str:
         "boolean": "true or false",
         "object": "text by name",
     }
-    name = "list of text" if value.get("type") == "array" else names[value["type"]]
+    name = f"list of {names[value['items']['type']]}s" if value.get("type") == "array" else names[value["type"]]
+    name = "list of text" if name == "list of texts" else name
     return ", ".join([name, *limits])
 
 

@@ -9,7 +9,7 @@ from sklearn import metrics as sk
 
 
 def score_classes(
-    labels: tuple[str, ...], y: npt.NDArray[np.str_], probabilities: npt.NDArray[np.float32]
+    labels: tuple[str, ...], y: npt.NDArray[np.str_], probabilities: npt.NDArray[Any]
 ) -> dict[str, float | None]:
     """accuracy, f1_macro and log_loss. y: text [n]; probabilities: [n, classes] in the order of `labels`."""
     predicted = np.array(labels)[probabilities.argmax(axis=1)]
@@ -25,7 +25,7 @@ def score_classes(
     )
 
 
-def score_values(y: npt.NDArray[np.float64], values: npt.NDArray[np.float32]) -> dict[str, float | None]:
+def score_values(y: npt.NDArray[np.float64], values: npt.NDArray[Any]) -> dict[str, float | None]:
     """rmse, mae, mse and r2. Both [n], in the target's unit. r2 is None for fewer than two rows."""
     exact = values.astype(np.float64)
     mse = sk.mean_squared_error(y, exact)

@@ -31,7 +31,7 @@ from headgate.data.categories import by_target
 from headgate.data.table import Table
 from headgate.errors import InvalidInput, MissingExtra
 from headgate.spec import Project
-from headgate.spec.model import Search, Train
+from headgate.spec.train import Search, XGBoost
 from headgate.training.boost import boost
 from headgate.training.folds import folds
 from headgate.training.metrics import score_classes, score_values
@@ -70,7 +70,9 @@ def search(project: Project, wanted: Search, table: Table, rows: npt.NDArray[np.
     metric = wanted.metric or DEFAULT_METRICS[project.spec.task]
     labels = table.labels if project.spec.task == "classification" else ()
     parts = _parts(project, table, rows, wanted.folds)
-    trials = _Trials(project.spec.train, project.spec.task, labels, metric, parts)
+    recipe = project.spec.train
+    assert isinstance(recipe, XGBoost)
+    trials = _Trials(recipe, project.spec.task, labels, metric, parts)
     described = _described(project, metric, table, rows, wanted)
     folder = project.store / "searches" / digest_json(described)
     with writing(folder), alone_in(folder):
@@ -112,7 +114,7 @@ class _OutOfTime(Exception):
 class _Trials:
     """Makes trials. `labels`: a classifier's classes, sorted; empty for regression."""
 
-    train: Train
+    train: XGBoost
     task: Task
     labels: tuple[str, ...]
     metric: str

@@ -6,7 +6,7 @@ A range that does not hold the given value is widened to it, so that the given o
 
 import optuna
 
-from headgate.spec.model import Params
+from headgate.spec.train import Params
 
 
 def suggest(trial: optuna.Trial, given: Params) -> dict[str, float]:

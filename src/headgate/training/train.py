@@ -8,7 +8,7 @@ spec and versions give a model of equal bytes.
 import platform
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 import sklearn
@@ -18,15 +18,21 @@ import headgate
 from headgate.core.digest import digest_json
 from headgate.core.progress import Progress, silent
 from headgate.data.categories import by_target
+from headgate.data.fitted import Fitted
 from headgate.data.git import commit_of
 from headgate.data.load import Division, divide, load
-from headgate.data.runs import Record, Run, Runs
+from headgate.data.runs import ESTIMATOR_NAME, MODEL_NAME, Record, Run, Runs
 from headgate.data.table import Table
 from headgate.data.trained import Trained
 from headgate.data.validation import Validation
+from headgate.errors import InvalidInput
 from headgate.spec import Project
+from headgate.spec.train import GradientBoosting, Text, XGBoost
 from headgate.training.boost import boost
 from headgate.training.metrics import score_classes, score_values
+from headgate.training.naive import naive
+from headgate.training.pipeline import learn_pipeline
+from headgate.training.text import learn_texts
 
 if TYPE_CHECKING:
     from headgate.training.search import Found
@@ -40,39 +46,64 @@ def train(project: Project, *, progress: Progress = silent, now: datetime | None
     """
     Runs(project.store).check_writable()
     progress("reading", None)
-    table = load(project)
+    table = load(project, progress)
     division = divide(project, table)
     found = _search(project, table, division, progress)
     table = by_target(table, project.spec.task, division.train)
-    labels = table.labels if project.spec.task == "classification" else ()
-    trained = boost(
-        project.spec.task,
-        labels,
-        table.X[division.train],
-        table.y[division.train],
-        params=found.params if found else project.spec.train.params.model_dump(),
-        seed=project.spec.train.seed,
-        progress=progress,
-    )
+    trained, how = _learn(project, table, division, found, progress)
     progress("judging", None)
     held = Validation(table.X[division.test], table.y[division.test])
-    record = _record(project, table, division, metrics=_judge(trained, held), now=now or datetime.now(UTC))
-    if found:
-        record = replace(record, params=found.params, search=found.record)
+    record = replace(
+        _record(project, table, division, metrics=_judge(trained, held), now=now or datetime.now(UTC)),
+        naive=naive(trained.labels, table.y[division.train], held.y),
+        **how,
+    )
     progress("saving", None)
-    return Runs(project.store).save(record, bytes(trained.booster.save_raw("ubj")), held.to_bytes())
+    name = ESTIMATOR_NAME if isinstance(trained, Fitted) else MODEL_NAME
+    return Runs(project.store).save(record, trained.to_bytes(), held.to_bytes(), model_name=name)
 
 
 def _search(project: Project, table: Table, division: Division, progress: Progress) -> "Found | None":
     """Better parameters than those of the spec, where it asks to look for some."""
-    if project.spec.train.search is None:
+    recipe = project.spec.train
+    if not isinstance(recipe, XGBoost) or recipe.search is None:
         return None
     from headgate.training.search import search  # Optuna takes as long to import as all the rest
 
-    return search(project, project.spec.train.search, table, division.train, progress)
+    return search(project, recipe.search, table, division.train, progress)
 
 
-def _judge(trained: Trained, held: Validation) -> dict[str, float | None]:
+def _learn(
+    project: Project, table: Table, division: Division, found: "Found | None", progress: Progress
+) -> tuple[Trained | Fitted, dict[str, Any]]:
+    """The model of the recipe, and what the record says of how its parameters were found."""
+    task, recipe = project.spec.task, project.spec.train
+    labels = table.labels if task == "classification" else ()
+    X, y = table.X[division.train], table.y[division.train]
+    match recipe:
+        case XGBoost(params=given, seed=seed):
+            params = found.params if found else given.model_dump()
+            how = {"params": params, "search": found.record} if found else {}
+            return boost(task, labels, X, y, params=params, seed=seed, progress=progress), how
+        case GradientBoosting(params=few, seed=seed):
+            _refuse_categories(table)
+            return learn_pipeline(task, labels, X, y, params=few, seed=seed, progress=progress), {}
+        case Text(params=terms, seed=seed):
+            fitted, report = learn_texts(labels, X[:, 0].tolist(), y, params=terms, seed=seed, progress=progress)
+            return fitted, {"cross_validation": report}
+    assert_never(recipe)
+
+
+def _refuse_categories(table: Table) -> None:
+    """The median of categories means nothing."""
+    if table.categories:
+        raise InvalidInput(
+            f"The recipe gradient-boosting learns from numbers; {', '.join(table.categories)} hold text.",
+            hint="Set `train: {recipe: xgboost}`, or list the numeric columns under data/features in headgate.yaml.",
+        )
+
+
+def _judge(trained: Trained | Fitted, held: Validation) -> dict[str, float | None]:
     answers = trained.predict(held.X)
     if trained.task == "classification":
         return score_classes(trained.labels, held.y, answers)

@@ -34,8 +34,8 @@ from headgate.core.files import writing
 from headgate.core.manifest import MANIFEST_NAME
 from headgate.errors import GateFailed, HeadgateError, InvalidInput, MissingExtra, NotFound, Refused, SpecError
 from headgate.spec import FILE_NAME, Project, load
-from headgate.spec.model import Train
 from headgate.spec.problems import explain
+from headgate.spec.train import TRAIN
 
 PROJECT_CHANNELS = ("project", "config")
 TRAIN_CHANNEL = "train"
@@ -107,7 +107,7 @@ def do(job: Job) -> None:
         for name, value in trained.record.metrics.items():
             if value is not None:
                 _say(f"metric {name}={value:.6g}")
-        report = check(trained.record.metrics, project.spec.gates, None)
+        report = check(trained.record.metrics, project.spec.gates, None, naive=trained.record.naive.get("metrics"))
         for row in report.rows:
             _say(f"gate {row.rule}: {row.verdict}, {row.explanation}")
         _keep(job.records, {"run": asdict(trained.record), "gates": report.to_json()})
@@ -155,15 +155,18 @@ def _with_hyperparameters(project: Project, given: Mapping[str, Any]) -> Project
         if key.startswith(FOREIGN):
             continue
         name = key.removeprefix("train.")
-        if name in Train.model_fields and name != "params":
+        if name in type(train).model_fields and name != "params":
             top[name] = _value(value)
         else:
             params[name.removeprefix("params.")] = _value(value)
+    if top.get("recipe", train.recipe) != train.recipe:  # data, task and parameters in the spec are for its own
+        problem = f"recipe: should be {train.recipe}, which {FILE_NAME} says, got {top['recipe']}"
+        raise SpecError(f"{HYPERPARAMETERS} is wrong:", [problem])
     try:
         merged = {**train.model_dump(), **top, "params": {**train.params.model_dump(), **params}}
-        return _with(project, train=Train.model_validate(merged))
+        return _with(project, train=TRAIN.validate_python(merged))
     except ValidationError as error:
-        problems = explain(error.errors(include_url=False), Train.model_json_schema())
+        problems = explain(error.errors(include_url=False), TRAIN.json_schema())
         raise SpecError(f"{HYPERPARAMETERS} is wrong:", problems) from None
 
 
