@@ -33,6 +33,9 @@ SECTIONS: dict[str, dict[str, str]] = {
         "invoke": "Ask an endpoint.",
         "logs": "Show what model servers, gateway and engine wrote.",
     },
+    "Delivery": {
+        "plan": "Show a rollout's time, limits and cost before it starts.",
+    },
 }
 """Every command by purpose, with its one line of help. The module `headgate.cli.<name>` holds the command."""
 
