@@ -8,14 +8,15 @@ import time
 import click
 import pytest
 
-from headgate.cli import rollout
+from headgate.cli import ci, rollout
 from headgate.cli.app import SECTIONS, app
 from headgate.cli.command import Command
 from tests.cli.conftest import Run
 
-NAMES = [name for commands in SECTIONS.values() for name in commands if name != "rollout"]
-ALL = {name: summary for commands in SECTIONS.values() for name, summary in commands.items() if name != "rollout"}
-ALL |= {f"rollout {name}": summary for name, summary in rollout.COMMANDS.items()}
+GROUPS = {"rollout": rollout, "ci": ci}
+NAMES = [name for commands in SECTIONS.values() for name in commands if name not in GROUPS]
+ALL = {name: summary for commands in SECTIONS.values() for name, summary in commands.items() if name not in GROUPS}
+ALL |= {f"{group} {name}": summary for group, found in GROUPS.items() for name, summary in found.COMMANDS.items()}
 HEAVY = {"pydantic", "boto3", "botocore", "xgboost", "sklearn", "rich", "yaml", "numpy", "onnxruntime", "obstore"}
 
 
@@ -43,7 +44,7 @@ def test_help_is_fast(headgate: Run) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_every_command_explains_itself(name: str) -> None:
     group, _, inner = name.rpartition(" ")
-    command = (rollout.command if group else app).get_command(click.Context(app), inner)
+    command = (GROUPS[group].command if group else app).get_command(click.Context(app), inner)
     assert isinstance(command, Command)
     assert command.name is not None
     context = click.Context(command, info_name=f"headgate {name}", help_option_names=["-h", "--help"])

@@ -35,6 +35,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Delivery": {
         "plan": "Show a rollout's time, limits and cost before it starts.",
+        "ci": "Write the workflows that deliver the project.",
     },
 }
 """Every command by purpose, with its one line of help. The module `headgate.cli.<name>` holds the command."""
