@@ -147,7 +147,7 @@ def _stage(stage: "Stage") -> tuple[str, ...]:
 
 
 def _limits(rules: "tuple[Rule, ...]") -> list[str | Table]:
-    parts: list[str | Table] = ["", "What AWS does not do"]
+    parts: list[str | Table] = ["", "What AWS does not do" if rules else "AWS does all that headgate.yaml asks for."]
     for rule in rules:
         said = [rule.what, *([rule.instead] if rule.instead else []), f"Way out: {rule.way_out}"]
         parts.append(f"  {rule.weight:<9} {rule.id}")

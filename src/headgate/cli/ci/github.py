@@ -48,19 +48,25 @@ def command(call: Call, *, output: Path | None, force: bool, dry_run: bool) -> N
     edited = [file.name for file in files if file.change == "edited"]
     if edited and not force and not dry_run:
         raise Refused(
-            f"Edited by hand, or not written by Headgate: {', '.join(str(where / name) for name in edited)}. "
+            f"Edited by hand, or not written by Headgate: {', '.join(_shown(where / name) for name in edited)}. "
             "Nothing was written.",
             hint="--force overwrites them, --output DIR writes elsewhere, and renamed files are left alone.",
         )
     if not dry_run:
         _write(where, files)
-    rows = [(str(where / file.name), WORDS[file.change][dry_run]) for file in files]
+    rows = [(_shown(where / file.name), WORDS[file.change][dry_run]) for file in files]
     shown = [{"path": str(where / file.name), "change": file.change} for file in files]
     call.out.show(
         {"project": call.project.name, "files": shown, "dry_run": dry_run},
         Table(("file", "is" if not dry_run else "would be"), rows),
         *([] if dry_run else ["Next: commit them. docs/ci.md says what to set in the repository."]),
     )
+
+
+def _shown(path: Path) -> str:
+    """As short as it can be: relative to where we are, if it is below."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _compared(where: Path, texts: dict[str, str]) -> "list[Written]":
