@@ -28,6 +28,7 @@ def test_files_are_written_once_and_kept_where_they_were_edited(headgate: Run, p
     ran = headgate("ci", "github", cwd=project)
     assert ran.returncode == 0, ran.stderr
     assert "docs/ci.md" in ran.stdout
+    assert "base-image.txt is not there yet" in ran.stdout
     names = sorted(path.name for path in where.iterdir())
     assert names == [f"iris-{name}.yml" for name in ("deliver", "pinned", "pull-request", "rollback", "run", "train")]
 

@@ -26,7 +26,7 @@ def said(*statement: object, role: str = "deliver") -> str:
 def test_actions_are_said_by_what_they_do() -> None:
     endpoint = "arn:aws:sagemaker:eu-west-1:123456789012:endpoint/iris-production"
     assert said(("sagemaker:DescribeEndpoint", "sagemaker:UpdateEndpoint"), (endpoint,)) == (
-        "may look at endpoint in SageMaker and change endpoint in SageMaker: SageMaker endpoint/iris-production"
+        "may look at endpoints and change endpoints: SageMaker endpoint/iris-production"
     )
     assert said(("sagemaker:InvokeEndpoint",), (endpoint,)) == (
         "may ask the endpoint: SageMaker endpoint/iris-production"
@@ -34,6 +34,19 @@ def test_actions_are_said_by_what_they_do() -> None:
     assert said(("s3:GetObject", "s3:PutObject"), ("arn:aws:s3:::iris/packages/*", "arn:aws:s3:::iris/runs/*")) == (
         "may read objects and write objects: S3 iris/packages/* and S3 iris/runs/*"
     )
+    many = ("sagemaker:DescribeModel", "sagemaker:CreateModel", "sagemaker:DescribeModelPackage", "sagemaker:ListTags")
+    assert said(many, ("x",)) == "may look at models and model packages, make models and list tags: x"
+    assert said(("cloudwatch:GetMetricData", "logs:PutResourcePolicy"), ("x",)) == (
+        "may read metric data and write resource policies: x"
+    )
+
+
+def test_what_is_one_thing_is_said_as_one() -> None:
+    push = ("ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload", "ecr:PutImage")
+    pull = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+    assert said((*pull, *push, "ecr:DescribeImages"), ("x",)) == "may push images, pull images and look at images: x"
+    assert said(("logs:CreateLogStream", "logs:PutLogEvents"), ("x",)) == "may write to the log: x"
+    assert said(("kms:Decrypt",), ("x",)) == "may decrypt with the key: x"
 
 
 def test_conditions_are_said() -> None:
@@ -56,7 +69,7 @@ def test_what_is_wide_sounds_wide() -> None:
 
 def test_actions_without_words_are_said_by_name() -> None:
     assert said(("strange:FrobnicateThing",), ("thing",)) == "may strange:FrobnicateThing: thing"
-    assert said(("new:GetURLPart",), ("thing",)) == "may read URL part in new: thing"
+    assert said(("new:GetURLPart",), ("thing",)) == "may read URL parts: thing"
 
 
 def test_roles_keep_their_order_and_their_statements() -> None:

@@ -1,7 +1,7 @@
 """Permissions in plain words: what each role may do, to what, and under which condition.
 
 Takes anything that has a role, actions, resources and conditions, such as the statements that `infra` makes its roles
-of. A statement says its actions by what they do; an action that has no words of its own is said by its name.
+of. Actions that are one thing to people are said as one; an action that has no words is said by its name.
 """
 
 import re
@@ -9,44 +9,59 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 VERBS = {
-    "Get": "read",
-    "Describe": "look at",
-    "List": "list",
-    "Put": "write",
-    "Create": "make",
-    "Update": "change",
-    "Delete": "delete",
-    "Invoke": "call",
-    "Start": "start",
-    "Stop": "stop",
-    "Send": "send",
     "Add": "add",
-    "Publish": "publish",
     "Batch": "read",
-    "Initiate": "begin",
-    "Upload": "upload",
     "Complete": "complete",
+    "Create": "make",
     "Decrypt": "decrypt with",
+    "Delete": "delete",
+    "Describe": "look at",
     "Encrypt": "encrypt with",
     "Generate": "make",
+    "Get": "read",
+    "Initiate": "begin",
+    "Invoke": "call",
+    "List": "list",
+    "Publish": "publish",
+    "Put": "write",
+    "Send": "send",
+    "Set": "set",
+    "Start": "start",
+    "Stop": "stop",
     "Tag": "tag",
     "Untag": "untag",
-    "Set": "set",
+    "Update": "change",
+    "Upload": "upload",
 }
+TOGETHER: tuple[tuple[frozenset[str], str], ...] = (
+    (
+        frozenset({"ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload", "ecr:PutImage"}),
+        "push images",
+    ),
+    (
+        frozenset({"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}),
+        "pull images",
+    ),
+    (frozenset({"logs:CreateLogStream", "logs:PutLogEvents"}), "write to the log"),
+    (frozenset({"kms:Decrypt", "kms:GenerateDataKey"}), "use the key"),
+    (frozenset({"s3:PutObject", "s3:AbortMultipartUpload"}), "write objects"),
+    (frozenset({"states:SendTaskSuccess", "states:SendTaskFailure"}), "answer a waiting task"),
+)
+"""Actions that are one thing to people."""
 OWN = {
-    "iam:PassRole": "hand the role on",
-    "s3:GetObject": "read objects",
-    "s3:PutObject": "write objects",
-    "s3:DeleteObject": "delete objects",
-    "s3:ListBucket": "list the bucket",
-    "sagemaker:InvokeEndpoint": "ask the endpoint",
-    "lambda:InvokeFunction": "call the function",
-    "states:StartExecution": "start the state machine",
-    "kms:Decrypt": "decrypt with the key",
-    "kms:GenerateDataKey": "encrypt with the key",
+    "*": "do everything",
     "ecr:GetAuthorizationToken": "log in to the image registry",
     "ecr:PutImage": "push images",
-    "sns:Publish": "publish",
+    "iam:PassRole": "hand the role on",
+    "kms:Decrypt": "decrypt with the key",
+    "kms:GenerateDataKey": "encrypt with the key",
+    "lambda:InvokeFunction": "call the function",
+    "s3:DeleteObject": "delete objects",
+    "s3:GetObject": "read objects",
+    "s3:ListBucket": "list the bucket",
+    "s3:PutObject": "write objects",
+    "sagemaker:InvokeEndpoint": "ask the endpoint",
+    "states:StartExecution": "start the state machine",
     "sts:AssumeRole": "take the role on",
 }
 SERVICES = {
@@ -97,31 +112,49 @@ def in_words(statements: Iterable[Permission]) -> dict[str, list[str]]:
 
 
 def _sentence(statement: Permission) -> str:
-    actions = _and([*dict.fromkeys(map(_action, statement.actions))])
     resources = _and([*dict.fromkeys(map(_resource, statement.resources))])
     conditions = [
         f"{key} {OPERATORS.get(operator, operator)} {_or(value)}"
         for operator, keys in statement.conditions.items()
         for key, value in keys.items()
     ]
-    return f"may {actions}: {resources}{', only where ' + _and(conditions) if conditions else ''}"
+    where = f", only where {_and(conditions)}" if conditions else ""
+    return f"may {_and(_actions(statement.actions))}: {resources}{where}"
 
 
-def _action(action: str) -> str:
-    """`sagemaker:UpdateEndpoint` is "change endpoints in SageMaker"; a wildcard is said as such."""
-    if action == "*":
-        return "do everything"
+def _actions(actions: Sequence[str]) -> list[str]:
+    """What is done, each verb once: `look at models and endpoints`."""
+    left, said = [*dict.fromkeys(actions)], []
+    for group, words in TOGETHER:
+        if group <= {*left}:
+            left = [action for action in left if action not in group]
+            said.append(words)
+    things: dict[str, list[str]] = {}
+    for action in left:
+        verb, thing = _action(action)
+        things.setdefault(verb, []).extend([thing] if thing else [])
+    return said + [f"{verb} {_and([*dict.fromkeys(found)])}" if found else verb for verb, found in things.items()]
+
+
+def _action(action: str) -> tuple[str, str]:
+    """What an action does, and to what: `sagemaker:UpdateEndpoint` changes endpoints. A wildcard is said as such."""
     if action in OWN:
-        return OWN[action]
+        return OWN[action], ""
     service, _, name = action.partition(":")
-    where = SERVICES.get(service, service)
     if "*" in action:
-        return f"do everything in {where}" if name == "*" else f"do all of {name} in {where}"
+        where = SERVICES.get(service, service)
+        return f"do everything in {where}" if name == "*" else f"do all of {name} in {where}", ""
     words = re.findall(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*", name)
     verb = VERBS.get(words[0]) if words else None
-    if verb is None:
-        return action
-    return " ".join([verb, *(word if word.isupper() else word.lower() for word in words[1:]), "in", where])
+    if verb is None or len(words) < 2:
+        return action, ""
+    return verb, _plural(" ".join(word if word.isupper() else word.lower() for word in words[1:]))
+
+
+def _plural(thing: str) -> str:
+    if thing.endswith(("s", "data")):
+        return thing
+    return f"{thing[:-1]}ies" if thing.endswith("y") else f"{thing}s"
 
 
 def _resource(resource: str) -> str:

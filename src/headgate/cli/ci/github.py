@@ -12,6 +12,8 @@ from headgate.errors import InvalidInput, Refused
 if TYPE_CHECKING:
     from headgate.ci import Written
 
+NEXT = "Next: commit them. docs/ci.md says what to set in the repository."
+WANTED = "one line, the image that yours start from, by digest (NAME@sha256:DIGEST)."
 WORDS = {
     "create": ("written", "would be written"),
     "update": ("written again", "would be written again"),
@@ -39,7 +41,7 @@ def command(call: Call, *, output: Path | None, force: bool, dry_run: bool) -> N
     nothing at all is written, unless --force is given.
     """
     from headgate.ci import Delivery, workflows
-    from headgate.ci.project import place
+    from headgate.ci.project import BASE_IMAGE, place
 
     repository, folder = place(call.project.root)
     texts = workflows(Delivery.of(call.project, folder))
@@ -59,14 +61,17 @@ def command(call: Call, *, output: Path | None, force: bool, dry_run: bool) -> N
     call.out.show(
         {"project": call.project.name, "files": shown, "dry_run": dry_run},
         Table(("file", "is" if not dry_run else "would be"), rows),
-        *([] if dry_run else ["Next: commit them. docs/ci.md says what to set in the repository."]),
+        *([] if dry_run else [NEXT]),
+        *([] if (call.project.root / BASE_IMAGE).is_file() else [f"{BASE_IMAGE} is not there yet: {WANTED}"]),
     )
 
 
 def _shown(path: Path) -> str:
     """As short as it can be: relative to where we are, if it is below."""
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except (ValueError, FileNotFoundError):  # elsewhere, or the folder we are in was deleted
+        return str(path)
 
 
 def _compared(where: Path, texts: dict[str, str]) -> "list[Written]":
