@@ -33,7 +33,8 @@ def calls(script: str) -> Iterator[list[str]]:
 def parsed(words: list[str]) -> tuple[str, dict[str, Any]]:
     """The command's name and its parameters. Raises click.UsageError for what it does not take."""
     command: click.Command = app
-    context = click.Context(app, info_name="headgate")
+    # as the reference does: Click keeps the first help option that it makes of a command
+    context = click.Context(app, info_name="headgate", help_option_names=app.context_settings["help_option_names"])
     names = []
     while isinstance(command, click.Group):
         name, found, words = command.resolve_command(context, words)
