@@ -28,7 +28,7 @@ def test_a_rollout_on_aws(headgate: Run, project: Path) -> None:
         "a person's",
         "replaced  weights-and-alarms",
         "endpoint: 2 x ml.m5.large",
-        "Not included: endpoint: data in and out; composite alarm; dashboard.",
+        "Not included: endpoint: data in and out.",
         "It has none for eu-west-1",
         "serverless is cheaper than realtime below",
         "lambda is the cheapest.",

@@ -58,6 +58,10 @@ WANTED = (
     _wanted("AWSLambda", rf"{_CODE}Lambda-GB-Second-ARM", "lambda.gb_second_arm", "GB-second"),
     _wanted("AmazonApiGateway", rf"{_CODE}ApiGatewayRequest", "api.request", "request"),
     _wanted("AmazonCloudWatch", rf"{_CODE}CW:AlarmMonitorUsage", "cloudwatch.alarm", "alarm and month"),
+    _wanted(
+        "AmazonCloudWatch", rf"{_CODE}CW:CompositeAlarmMonitorUsage", "cloudwatch.composite_alarm", "alarm and month"
+    ),
+    _wanted("AmazonCloudWatch", r"DashboardsUsageHour-Basic", "cloudwatch.dashboard", "dashboard and month"),
     _wanted("AmazonCloudWatch", rf"{_CODE}DataProcessing-Bytes", "logs.written", "GB", operation="PutLogEvents"),
     _wanted("awskms", r"[a-z0-9-]+-KMS-Keys", "kms.key", "key and month"),
     _wanted("AmazonECR", rf"{_CODE}TimedStorage-ByteHrs", "ecr.stored", "GB and month"),
