@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from headgate.planning.exclusions import RULES, Facts, applying, effective
-from headgate.rollout.plan import AllAtOnce, Canary
+from headgate.planning.exclusions import RULES, Facts, applying
+from headgate.rollout.from_spec import strategy_of
+from headgate.rollout.plan import AllAtOnce
 from tests.planning.environments import environment
 
 CANARY: Any = [{"canary": {}}]
@@ -77,8 +78,8 @@ def test_what_is_refused_comes_first() -> None:
     assert weights[:2] == ["refused", "refused"]
 
 
-def test_where_no_canary_can_stand_everything_moves_at_once() -> None:
-    canary = Canary((10.0,), 600.0, 300, 3600.0)
-    assert effective(canary, Facts.of(environment(hosting=SERVERLESS))) == AllAtOnce()
-    assert effective(canary, Facts.of(environment(hosting=LAMBDA))) is canary
-    assert effective(canary, Facts.of(environment())) is canary
+def test_where_a_canary_is_replaced_the_rollout_has_none() -> None:
+    for hosting, replaced in ((SERVERLESS, True), (LAMBDA, False), (REALTIME, False)):
+        given = environment(hosting=hosting)
+        assert ("serverless-canary" in held(Facts.of(given))) is replaced
+        assert (strategy_of(given)[0] == AllAtOnce()) is replaced

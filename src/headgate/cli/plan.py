@@ -50,7 +50,7 @@ def command(
     the judge can see by then; what AWS does not do with this headgate.yaml, and what Headgate does instead; a forecast
     of a month's cost, and where another way of hosting becomes cheaper. Exits with 1 where AWS would refuse.
     """
-    from headgate.planning.exclusions import Facts, applying, effective
+    from headgate.planning.exclusions import Facts, applying
     from headgate.planning.timeline import timeline
     from headgate.planning.traffic import per_second
     from headgate.rollout.from_spec import strategy_of
@@ -59,10 +59,7 @@ def command(
     name, rate = call.environment(environment), per_second(traffic)
     found = call.project.spec.environments[name]
     strategy, approve = strategy_of(found)
-    rules: tuple[Rule, ...] = ()
-    if found.target == "aws":
-        facts = Facts.of(found)
-        rules, strategy = applying(facts), effective(strategy, facts)
+    rules: tuple[Rule, ...] = applying(Facts.of(found)) if found.target == "aws" else ()
     times = timeline(compile_plan(strategy, approve=approve), rate)
     document: dict[str, Any] = {
         "project": call.project.name,

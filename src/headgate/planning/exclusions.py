@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from headgate.rollout.plan import AllAtOnce, Strategy
 from headgate.spec import Environment
 from headgate.spec.hosting import Kind
 
@@ -202,11 +201,6 @@ def applying(facts: Facts) -> tuple[Rule, ...]:
     """The rules that hold, what is refused first."""
     order: tuple[Weight, ...] = ("refused", "replaced", "told")
     return tuple(sorted((rule for rule in RULES if rule.holds(facts)), key=lambda rule: order.index(rule.weight)))
-
-
-def effective(strategy: Strategy, facts: Facts) -> Strategy:
-    """The strategy that is carried out: where no canary can stand, all at once."""
-    return AllAtOnce() if any(rule.id == "serverless-canary" for rule in applying(facts)) else strategy
 
 
 def _key(phase: dict[str, Any]) -> str:
