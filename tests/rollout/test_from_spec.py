@@ -26,9 +26,10 @@ def test_the_section_gives_a_strategy(rollout: list[object], strategy: Strategy,
     assert strategy_of(Environment.model_validate({"rollout": rollout})) == (strategy, approve)
 
 
-def test_no_canary_where_none_can_stand() -> None:
-    """AWS gives a serverless endpoint one variant; the engine of this machine has no such limit."""
-    asked = {"rollout": [{"approve": {}}, {"canary": {}}], "hosting": {"serverless": {}}}
+@pytest.mark.parametrize("kind", ["serverless", "lambda"])
+def test_no_canary_where_none_can_be_judged(kind: str) -> None:
+    """On AWS a serverless endpoint has one variant, and an alias no judge; the engine of this machine has both."""
+    asked = {"rollout": [{"approve": {}}, {"canary": {}}], "hosting": {kind: {}}}
     there = {"target": "aws", "account": "123456789012", "region": "eu-west-1"}
     assert strategy_of(Environment.model_validate(asked | there)) == (AllAtOnce(), True)
     assert isinstance(strategy_of(Environment.model_validate(asked))[0], Canary)
