@@ -62,6 +62,7 @@ docs: setup  ## write references and figures in docs/ again, from the code and t
 	@$(BIN)/python -m headgate.cli.reference docs
 	@$(BIN)/python -m benchmarks.rollouts --docs
 	@$(BIN)/python -m benchmarks.serving --docs
+	@$(BIN)/python -m tools.pages
 
 pins:  ## compile requirements/ again; `make pins UV_FLAGS=--upgrade` takes what is new
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
