@@ -1,7 +1,7 @@
 """Write what commands print into the pages that show it: `python -m tools.pages`; a test fails while they differ.
 
-A page has one ```yaml block, the project's headgate.yaml, and pairs of a ```sh block with one `headgate` command and the
-```text block with its output. Between `<!-- rules -->` and `<!-- end -->` stands the table of `headgate.planning`.
+A page has one ```yaml block, the project's headgate.yaml, and pairs of a ```sh block with one `headgate` command and
+the ```text block with its output. Between `<!-- rules -->` and `<!-- end -->` stands the table of `headgate.planning`.
 """
 
 import re
