@@ -226,6 +226,21 @@ def test_a_project_in_a_folder_of_its_repository() -> None:
     assert kept.split() == ["models/iris/.headgate", "models/iris/package.json", "models/iris/image-sagemaker"]
 
 
+def test_names_that_yaml_takes_for_something_else() -> None:
+    """`true`, `null` and `build` are environments like any other."""
+    files = written(IRIS.replace("staging:", '"true":').replace("code: code", 'code: "0x10"'))
+    deliver = yaml.safe_load(files["iris-deliver.yml"])
+    assert [*deliver["jobs"]] == ["build", "to-true", "to-production"]
+    assert deliver["jobs"]["to-true"]["environment"] == "true"
+    inputs = yaml.safe_load(files["iris-rollback.yml"])[True]["workflow_dispatch"]["inputs"]
+    assert inputs["environment"]["options"] == ["true", "production"]
+    outputs = yaml.safe_load(files["iris-pinned.yml"])["jobs"]["changes"]["outputs"]
+    assert [*outputs] == ["true", "production"]
+    assert [*yaml.safe_load(written(IRIS.replace("staging:", "build:"))["iris-deliver.yml"])["jobs"]] == [
+        "build", "to-build", "to-production"
+    ]  # fmt: skip
+
+
 def test_equal_specs_give_equal_files() -> None:
     assert written(IRIS) == written(IRIS)
     changed = written(IRIS.replace('"30 2 1,15 * *"', '"0 4 * * *"'))

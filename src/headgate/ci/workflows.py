@@ -110,7 +110,7 @@ def _pinned(delivery: Delivery) -> str:
         _job("pinned-job", delivery, site, "deliver", needs=_needs("changes", previous))
         for site, previous in zip(sites, before, strict=False)
     ]
-    outputs = [f"{site.name}: ${{{{ steps.changes.outputs.{site.name} }}}}" for site in sites]
+    outputs = [f"{_quoted(site.name)}: ${{{{ steps.changes.outputs.{site.name} }}}}" for site in sites]
     values = {
         "branch": _quoted(delivery.branch),
         "paths": _list([f"{prefix}deploy/*.yaml"]),
@@ -214,7 +214,7 @@ def _needs(first: str, previous: str) -> str:
 
 
 def _options(delivery: Delivery) -> str:
-    return "\n".join(f"- {site.name}" for site in delivery.sites)
+    return _list([site.name for site in delivery.sites])
 
 
 def _list(values: Sequence[str]) -> str:
