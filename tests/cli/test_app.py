@@ -8,12 +8,12 @@ import time
 import click
 import pytest
 
-from headgate.cli import infra, rollout
+from headgate.cli import ci, infra, rollout
 from headgate.cli.app import SECTIONS, app
 from headgate.cli.command import Command
 from tests.cli.conftest import Run
 
-GROUPS = {"rollout": rollout, "infra": infra}
+GROUPS = {"rollout": rollout, "ci": ci, "infra": infra}
 NAMES = [name for commands in SECTIONS.values() for name in commands if name not in GROUPS]
 ALL = {name: summary for commands in SECTIONS.values() for name, summary in commands.items() if name not in GROUPS}
 ALL |= {f"{group} {name}": summary for group, found in GROUPS.items() for name, summary in found.COMMANDS.items()}

@@ -26,6 +26,15 @@ def test_the_section_gives_a_strategy(rollout: list[object], strategy: Strategy,
     assert strategy_of(Environment.model_validate({"rollout": rollout})) == (strategy, approve)
 
 
+@pytest.mark.parametrize("kind", ["serverless", "lambda"])
+def test_no_canary_where_none_can_be_judged(kind: str) -> None:
+    """On AWS a serverless endpoint has one variant, and an alias no judge; the engine of this machine has both."""
+    asked = {"rollout": [{"approve": {}}, {"canary": {}}], "hosting": {kind: {}}}
+    there = {"target": "aws", "account": "123456789012", "region": "eu-west-1"}
+    assert strategy_of(Environment.model_validate(asked | there)) == (AllAtOnce(), True)
+    assert isinstance(strategy_of(Environment.model_validate(asked))[0], Canary)
+
+
 def test_every_canary_that_the_spec_accepts_can_be_planned() -> None:
     assert LARGEST_STEP == LARGEST_WEIGHT
     steps = [f"{n * 2.5}%" for n in range(1, 21)]

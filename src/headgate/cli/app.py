@@ -35,7 +35,9 @@ SECTIONS: dict[str, dict[str, str]] = {
         "load": "Let virtual users ask the endpoint, and see how it answers.",
         "logs": "Show what model servers, gateway and engine wrote.",
     },
-    "AWS": {
+    "Delivery": {
+        "plan": "Show a rollout's time, limits and cost before it starts.",
+        "ci": "Write the workflows that deliver the project.",
         "infra": "What a project needs on AWS: write it, compare it, make it, remove it.",
     },
 }
