@@ -37,6 +37,8 @@ def test_a_rollout_on_aws(headgate: Run, project: Path) -> None:
     document = json.loads(headgate("plan", "--env", "production", "--json", cwd=project).stdout)
     assert document["cost"]["usd"] == pytest.approx(sum(line["usd"] or 0 for line in document["cost"]["lines"]))
     assert [step["step"] for step in document["steps"]].count("analyse") == 3
+    assert "What each role may do\n  execution\n    may read objects: S3 iris-production-" in ran.stdout
+    assert {"tick", "monitor", "github-deliver"} <= {*document["permissions"]}
 
 
 def test_without_traffic_nothing_ends_and_json_has_no_infinity(headgate: Run, project: Path) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from headgate.planning.exclusions import Rule
     from headgate.planning.prices import Prices
     from headgate.planning.timeline import Stage, Timeline
-    from headgate.spec import Environment
+    from headgate.spec import Environment, Project
 
 USUAL_TRAFFIC = "60/min"
 
@@ -47,8 +47,9 @@ def command(
     """Show a rollout's time, limits and cost before it starts.
 
     Needs no account and changes nothing. The steps of the rollout, how long each takes at the given traffic and what
-    the judge can see by then; what AWS does not do with this headgate.yaml, and what Headgate does instead; a forecast
-    of a month's cost, and where another way of hosting becomes cheaper. Exits with 1 where AWS would refuse.
+    the judge can see by then; what AWS does not do with this headgate.yaml, and what Headgate does instead; what each
+    role may do, in words; a forecast of a month's cost, and where another way of hosting becomes cheaper. Exits with 1
+    where AWS would refuse.
     """
     from headgate.planning.exclusions import Facts, applying
     from headgate.planning.timeline import timeline
@@ -70,6 +71,7 @@ def command(
         **_finite({"least_seconds": times.least, "expected_seconds": times.expected}),
         "advice": list(times.advice),
         "exclusions": [_rule(rule) for rule in rules],
+        "permissions": {},
         "cost": None,
     }
     parts = [f"{call.project.name} in {name}, {_where(found)}, at {traffic}", "", *_steps(times)]
@@ -77,7 +79,8 @@ def command(
         prices = _prices(call, found, price_file, refresh_prices)
         forecast = _forecast(found, rate, times, prices, latency)
         document["cost"] = _cost(forecast, prices)
-        parts += [*_limits(rules), *_month(forecast, prices), *_break_even(forecast)]
+        document["permissions"] = permissions = _permissions(call.project, name)
+        parts += [*_limits(rules), *_rights(permissions), *_month(forecast, prices), *_break_even(forecast)]
     call.out.show(document, *parts)
     if any(rule.weight == "refused" for rule in rules):
         raise click.exceptions.Exit(GateFailed.exit_code)
@@ -149,6 +152,22 @@ def _limits(rules: "tuple[Rule, ...]") -> list[str | Table]:
         said = [rule.what, *([rule.instead] if rule.instead else []), f"Way out: {rule.way_out}"]
         parts.append(f"  {rule.weight:<9} {rule.id}")
         parts += [f"    {line}" for line in said if line != "Way out: Nothing to do."]
+    return parts
+
+
+def _permissions(project: "Project", name: str) -> dict[str, list[str]]:
+    from headgate.infra.policies import roles
+    from headgate.infra.site import Site
+    from headgate.planning.iam import in_words
+
+    made = roles(Site.of(project.spec, name)).values()
+    return in_words(statement for role in made for statement in role.statements)
+
+
+def _rights(permissions: dict[str, list[str]]) -> list[str | Table]:
+    parts: list[str | Table] = ["", "What each role may do"]
+    for role, said in permissions.items():
+        parts += [f"  {role}", *(f"    {line}" for line in said)]
     return parts
 
 
