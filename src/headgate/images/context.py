@@ -31,6 +31,9 @@ Target = Literal["sagemaker", "lambda", "delivery"]
 
 FUNCTIONS = {
     "front door": "headgate.wiring.front_door.handler",
+    "tick": "headgate.wiring.delivery_functions.tick",
+    "approval": "headgate.wiring.delivery_functions.approval",
+    "rollback monitor": "headgate.wiring.delivery_functions.rollback_monitor",
 }
 """The commands of the image for delivery: what each makes of it."""
 
