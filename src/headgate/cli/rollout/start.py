@@ -125,7 +125,11 @@ def _advice(terms: "Terms", connection: "Connection") -> list[str]:
     rhythm = evidence.rhythm
     end = int(time.time()) if rhythm.period == 1 else rhythm.settled(time.time())
     changed = Endpoints(connection).describe(terms.endpoint).modified
-    least = LEAST_TRAFFIC_SECONDS * rhythm.period
-    start = rhythm.next(max(end - max(TRAFFIC_SECONDS, least), min(end - least, math.ceil(changed))))
+    if rhythm.period == 1:
+        start = max(end - TRAFFIC_SECONDS, min(end - LEAST_TRAFFIC_SECONDS, math.ceil(changed)))
+    else:
+        start = rhythm.next(max(end - LEAST_TRAFFIC_SECONDS * rhythm.period, math.ceil(changed)))
+    if end <= start:
+        return []  # nothing is known of so young an endpoint
     seen = evidence.baseline(terms.endpoint, start=start, end=end)
     return advice(terms.steps, seen.requests / (end - start) if seen else 0.0)
