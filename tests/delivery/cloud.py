@@ -94,10 +94,10 @@ class Cloud(Scene):
         """The state machine."""
         return Machine(self.connection, self.name)
 
-    def make_machine(self, *, approval_seconds: int = 60) -> None:
+    def make_machine(self, *, approval_seconds: int = 60, retries: int = 2) -> None:
         """Create it, or change it."""
         tick = names.function_arn(self.account, self.region, names.function(self.name, ENVIRONMENT, "tick"))
-        text = json.dumps(definition(tick=tick, approval_seconds=approval_seconds, retry_seconds=1, retries=2))
+        text = json.dumps(definition(tick=tick, approval_seconds=approval_seconds, retry_seconds=1, retries=retries))
         states = self.client("stepfunctions")
         if any(m["stateMachineArn"] == self.machine.arn for m in states.list_state_machines()["stateMachines"]):
             states.update_state_machine(stateMachineArn=self.machine.arn, definition=text)

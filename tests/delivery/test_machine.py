@@ -80,6 +80,7 @@ def test_a_failing_canary_goes_back_and_no_caller_sees_it(cloud: Cloud) -> None:
 
 def test_an_api_that_is_down_for_good_stops_it_and_whoever_comes_next_goes_on(cloud: Cloud) -> None:
     before = cloud.config()
+    cloud.make_machine(retries=1)
     cloud.say(steps=["50%"], bake="30s")
     rollout = cloud.start(cloud.version())
     until(lambda: rollout.run().step >= 2, 20, "the canary has traffic")
@@ -92,6 +93,7 @@ def test_an_api_that_is_down_for_good_stops_it_and_whoever_comes_next_goes_on(cl
     assert run.ending is not None
     assert run.ending.outcome == "aborted"
     cloud.front.down = False
+    cloud.make_machine()
     again = f"{run.terms.id}-{len(run.entries)}"
     resume(cloud.machine, run)
     status, error, cause = cloud.finished(again)

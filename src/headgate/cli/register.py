@@ -46,13 +46,14 @@ def command(call: Call, *, asked: str | None, environment: str | None, dry_run: 
     version = found or _register(call, registry, package, url, image)
     _remember(call, package, version)
     was = "is registered already" if found else "is registered"
+    where = f" --env {environment}" if environment else ""
     call.out.show(
         {
             "project": project.name, "version": version.number, "status": version.status, "created": not found,
             "package": package.digest, "url": url, "arn": version.arn, "metrics": version.metrics, "dry_run": False,
         },
         f"Version {version.number} of {project.name} {was}: {version.status}.",
-        *([f"Next: headgate approve {version.number}"] if version.status == "PendingManualApproval" else []),
+        *([f"Next: headgate approve {version.number}{where}"] if version.status == "PendingManualApproval" else []),
     )  # fmt: skip
 
 

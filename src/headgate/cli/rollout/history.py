@@ -28,7 +28,8 @@ def command(call: Call, *, number: int | None, environment: str | None) -> None:
         call.out.show([document(run) for run in runs], table if runs else "There has been no rollout.")
         return
     run = chosen(call, environment, number).run()
-    entries = [f"{_time(entry.at)}  {entry.by:<8}  {line(entry)}" for entry in run.entries]
+    width = max(8, *(len(entry.by) for entry in run.entries))
+    entries = [f"{_time(entry.at)}  {entry.by:<{width}}  {line(entry)}" for entry in run.entries]
     call.out.show({**document(run), "entries": [_entry(entry) for entry in run.entries]}, headline(run), *entries)
 
 

@@ -122,8 +122,12 @@ def _advice(terms: "Terms", world: "World") -> list[str]:
         return []
     rhythm, state = world.rhythm, world.endpoint()
     end = int(time.time()) if rhythm.period == 1 else rhythm.settled(time.time())
-    least = LEAST_TRAFFIC_SECONDS * rhythm.period
     changed = math.ceil(state.modified) if state else end
-    start = rhythm.next(max(end - max(TRAFFIC_SECONDS, least), min(end - least, changed)))
+    if rhythm.period == 1:
+        start = max(end - TRAFFIC_SECONDS, min(end - LEAST_TRAFFIC_SECONDS, changed))
+    else:
+        start = rhythm.next(max(end - LEAST_TRAFFIC_SECONDS * rhythm.period, changed))
+    if end <= start:
+        return []  # nothing is known of so young an endpoint
     seen = world.baseline(start=start, end=end)
     return advice(terms.steps, seen.requests / (end - start) if seen else 0.0)
