@@ -54,7 +54,7 @@ def commands() -> list[list[str]]:
 def test_a_command_that_is_not_run_is_one_that_there_is() -> None:
     for words in commands():
         command: click.Command = app
-        context = click.Context(app, info_name="headgate")
+        context = click.Context(app, info_name="headgate", **app.context_settings)
         while isinstance(command, click.Group):
             name, found, words = command.resolve_command(context, words)
             assert found is not None

@@ -93,7 +93,7 @@ def test_prices_can_be_fetched_and_named(headgate: Run, project: Path, tmp_path:
         (["--env", "production", "--traffic", "many"], 2, "Traffic is written like 600/min"),
         (["--env", "production", "--latency", "0"], 2, "--latency"),
         (["--env", "production", "--prices", "none.json"], 3, "none.json cannot be read"),
-        ([], 2, "several environments"),
+        (["--env", "nowhere"], 2, "no environment 'nowhere'"),
     ],
 )
 def test_wrong_use(headgate: Run, project: Path, args: list[str], code: int, said: str) -> None:

@@ -9,7 +9,7 @@ import click
 
 from headgate.cli.output import Output
 from headgate.core.endpoints import endpoint_name
-from headgate.errors import NotFound, Refused, UsageError
+from headgate.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from headgate.engine.home import Home
@@ -48,24 +48,17 @@ class Call:
         )
 
     def environment(self, name: str | None) -> str:
-        """The name of a local environment of the project: the one asked for, or the only one.
-
-        Raises UsageError, and Refused for one on AWS.
+        """The name of an environment of the project: the one asked for, or the only one on this machine, or the only
+        one at all. Raises UsageError.
         """
         known = self.project.spec.environments
         local = [each for each, environment in known.items() if environment.target == "local"]
-        if name is None and len(local) == 1:
-            return local[0]
-        if name in local:
+        if name is None and len(local or known) == 1:
+            return next(iter(local or known))
+        if name is not None and name in known:
             return name
-        if name in known or (name is None and not local):
-            where = f"The environment {name!r} of headgate.yaml is" if name else "Every environment of headgate.yaml is"
-            hint = (
-                f"Choose one with --env: {', '.join(local)}." if local else "Add an environment with `target: local`."
-            )
-            raise Refused(f"{where} on AWS; this command works on this machine.", hint=hint)
         said = f"headgate.yaml has no environment {name!r}." if name else "headgate.yaml has several environments."
-        raise UsageError(said, hint=f"Choose one with --env: {', '.join(local)}.")
+        raise UsageError(said, hint=f"Choose one with --env: {', '.join(known)}.")
 
     def target(self, name: str | None) -> "Target":
         """An environment of the project, where it is: the one asked for, or the only one."""

@@ -110,7 +110,7 @@ class Door:
         origin = request.headers.get(b"origin", b"").decode("latin-1")
         headers = self._cors.headers(origin, preflight=request.method == "OPTIONS")
         headers[names.REQUEST_ID] = context.aws_request_id
-        headers |= {name: given.decode("latin-1") for name in _ECHOED if (given := request.headers.get(name.encode()))}
+        headers |= {name: given for name in _ECHOED if (given := _id(request.headers.get(name.encode(), b"")))}
         try:
             status, answer = self._route(request, headers)
             document = response(status, answer, headers)
@@ -159,6 +159,12 @@ def path_from(environment: Mapping[str, str]) -> str:
     if path != ANY_PATH and (not path.startswith("/") or path.rpartition("/")[2] == "ping"):
         raise UsageError(f"{PATH_SETTING} should be a path such as /invocations, or *, got {path!r}.")
     return path if path in (ANY_PATH, "/") else path.rstrip("/")
+
+
+def _id(value: bytes) -> str:
+    """A caller's id, to be sent back and passed on; empty for one that no header can hold."""
+    text = value.decode("latin-1").strip()
+    return text if text.isascii() and text.isprintable() else ""
 
 
 def _refuse(error: HeadgateError, cause: BaseException | None, headers: Mapping[str, str]) -> dict[str, Any]:
