@@ -1,7 +1,6 @@
 """The scripts that decide something, run by bash as GitHub does; programs that need GitHub or AWS are stood in for."""
 
 import os
-import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.ci.projects import IRIS, NEWS_CATEGORY, written
+from tests.ci.projects import IRIS, written
 
 GH = """
 echo "$*" >> "$CALLS"
@@ -21,15 +20,7 @@ echo "$*" >> "$CALLS"
 case "$1" in login) cat > /dev/null ;; esac
 """
 AWS = """
-echo "$*" >> "$AWS_CALLS"
-case "$*" in
-  *get-login-password*) echo secret ;;
-  *get-alias*FunctionVersion*) echo 7 ;;
-  *get-alias*Description*) echo "${POINTER:-last good: 6}" ;;
-  *publish-version*) echo "${PUBLISHED:-8}" ;;
-  *describe-model-package*) printf 'repository@sha256:1\\ts3://bucket/packages/2/model.tar.gz\\n' ;;
-  *invoke*) echo '{"label": 1}' > answer.json; echo "${FAILED:-None}" ;;
-esac
+case "$*" in *get-login-password*) echo secret ;; esac
 """
 
 
@@ -50,7 +41,6 @@ class Job:
             "PATH": f"{programs}:{os.environ['PATH']}",
             "HOME": str(folder),
             "CALLS": str(self.calls),
-            "AWS_CALLS": str(folder / ".aws-calls"),
             "GITHUB_OUTPUT": str(self.output),
             "GITHUB_STEP_SUMMARY": str(folder / ".summary"),
             "GITHUB_REPOSITORY": "acme/iris",
@@ -67,11 +57,6 @@ class Job:
             cwd=self.folder, env=self.environment | plain | variables, check=True, capture_output=True, text=True,
         )  # fmt: skip
         return self.output.read_text()
-
-    def moves(self) -> list[tuple[str, str]]:
-        """Where the alias was moved to, and what its description said then."""
-        calls = (self.folder / ".aws-calls").read_text()
-        return re.findall(r"update-alias .*--function-version (\S+) --description (last good: \d+|None)", calls)
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -163,48 +148,3 @@ def test_without_a_base_image_the_build_says_what_to_commit(tmp_path: Path) -> N
     with pytest.raises(subprocess.CalledProcessError) as failed:
         job.run("Build the image for sagemaker, once")
     assert "::error::Commit base-image.txt" in failed.value.stdout
-
-
-RELEASE = "Release it, and go back if it does not answer"
-
-
-def test_a_function_is_released_and_the_pointer_says_what_was_before(tmp_path: Path) -> None:
-    job = Job(tmp_path, "deliver", "to-production", NEWS_CATEGORY)
-    job.run(RELEASE, IMAGE="repository@sha256:1")
-    assert job.moves() == [("8", "last good: 7")]
-    assert (
-        "--function-name news-category-production-model --image-uri repository@sha256:1"
-        in (tmp_path / ".aws-calls").read_text()
-    )
-
-
-def test_a_function_that_does_not_answer_goes_back(tmp_path: Path) -> None:
-    job = Job(tmp_path, "deliver", "to-production", NEWS_CATEGORY)
-    with pytest.raises(subprocess.CalledProcessError) as failed:
-        job.run(RELEASE, IMAGE="repository@sha256:1", FAILED="Unhandled")
-    assert job.moves() == [("8", "last good: 7"), ("7", "last good: 6")]
-    assert "the alias is back on 7" in failed.value.stdout
-
-
-def test_a_function_that_is_live_already_is_left_alone(tmp_path: Path) -> None:
-    job = Job(tmp_path, "deliver", "to-production", NEWS_CATEGORY)
-    job.run(RELEASE, IMAGE="repository@sha256:1", PUBLISHED="7")
-    assert job.moves() == []
-
-
-def test_a_registered_version_of_a_function_is_found(tmp_path: Path) -> None:
-    job = Job(tmp_path, "run", "to-production", NEWS_CATEGORY)
-    found = job.run("Find its image, and a held-out row", PACKAGE="arn:aws:sagemaker:group/4")
-    assert found == "image=repository@sha256:1\n"
-    assert "s3 cp --only-show-errors s3://bucket/packages/2/row.json row.json" in (tmp_path / ".aws-calls").read_text()
-
-
-def test_a_function_is_taken_back_to_its_pointer_and_nowhere_else(tmp_path: Path) -> None:
-    job = Job(tmp_path, "rollback", "to-production", NEWS_CATEGORY)
-    job.run("Take it back", REASON="complaints; $(reboot)")
-    assert job.moves() == [("6", "last good: 7")], "and a second one goes forward again"
-    assert "back to 6: complaints; $(reboot)" in (tmp_path / ".summary").read_text()
-    for pointer in ("None", "last good: ", "7 --force"):
-        with pytest.raises(subprocess.CalledProcessError) as failed:
-            job.run("Take it back", REASON="x", POINTER=pointer)
-        assert "does not say which version was good last" in failed.value.stdout

@@ -174,12 +174,14 @@ ON_LAMBDA: list[tuple[str, str, str, Context, str]] = [
     ],
     ("approval", "lambda:UpdateAlias", f"{NEWS}:live", {}, "deny"),
     ("github-deliver", "lambda:ListTags", NEWS, {}, "allow"),
-    ("github-deliver", "lambda:UpdateFunctionCode", NEWS, {}, "allow"),
-    ("github-deliver", "lambda:UpdateAlias", f"{NEWS}:live", {}, "allow"),
+    ("github-deliver", "lambda:GetAlias", f"{NEWS}:live", {}, "allow"),
+    ("github-deliver", "lambda:UpdateFunctionCode", NEWS, {}, "deny"),
+    ("github-deliver", "lambda:UpdateAlias", f"{NEWS}:live", {}, "deny"),
     ("github-deliver", "lambda:InvokeFunction", f"{NEWS}:live", {}, "allow"),
     ("github-deliver", "lambda:DeleteFunction", NEWS, {}, "deny"),
     ("github-deliver", "lambda:UpdateFunctionCode", f"{FUNCTION}:payroll", {}, "deny"),
-    ("github-rollback", "lambda:UpdateAlias", f"{NEWS}:live", {}, "allow"),
+    ("github-rollback", "lambda:GetAlias", f"{NEWS}:live", {}, "allow"),
+    ("github-rollback", "lambda:UpdateAlias", f"{NEWS}:live", {}, "deny"),
     ("github-rollback", "lambda:UpdateFunctionCode", NEWS, {}, "deny"),
 ]
 

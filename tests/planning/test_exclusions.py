@@ -17,7 +17,6 @@ REALTIME: Any = {"realtime": {}}
 
 BY_SPEC: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("serverless-canary", {"hosting": SERVERLESS, "rollout": CANARY}, {"hosting": SERVERLESS, "rollout": AT_ONCE}),
-    ("lambda-canary", {"hosting": LAMBDA, "rollout": CANARY}, {"hosting": REALTIME, "rollout": CANARY}),
     ("serverless-capture", {"hosting": SERVERLESS, "capture": {}}, {"hosting": SERVERLESS}),
     ("lambda-capture", {"hosting": LAMBDA, "capture": {}}, {"hosting": LAMBDA}),
     ("capture-folder", {"capture": {"to": "kept"}}, {"capture": {"to": "s3://bucket/kept"}}),
@@ -80,7 +79,7 @@ def test_what_is_refused_comes_first() -> None:
 
 
 def test_where_a_canary_is_replaced_the_rollout_has_none() -> None:
-    for hosting, replaced in ((SERVERLESS, True), (LAMBDA, True), (REALTIME, False)):
+    for hosting, replaced in ((SERVERLESS, True), (LAMBDA, False), (REALTIME, False)):
         given = environment(hosting=hosting)
-        assert bool({"serverless-canary", "lambda-canary"} & held(Facts.of(given))) is replaced
+        assert ("serverless-canary" in held(Facts.of(given))) is replaced
         assert (strategy_of(given)[0] == AllAtOnce()) is replaced

@@ -55,12 +55,6 @@ class Site:
         return names.bucket(self.project, self.name, self.account, self.region)
 
     @property
-    def packages(self) -> str:
-        """The ARN of its versions, without their number."""
-        group = names.group(self.project, self.name)
-        return f"arn:{names.partition(self.region)}:sagemaker:{self.region}:{self.account}:model-package/{group}"
-
-    @property
     def image(self) -> str:
         """Who runs its image: `sagemaker` or `lambda`."""
         return "lambda" if self.kind == "lambda" else "sagemaker"

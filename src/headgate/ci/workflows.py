@@ -4,11 +4,8 @@
     <project>-deliver        what was merged goes through the environments, in order, each by its GitHub environment
     <project>-train          by schedule and by hand: a version that waits for approval
     <project>-run            by hand: a version that is registered already
-    <project>-pinned         a merged commit that pins a version in deploy/<environment>.yaml; for endpoints
+    <project>-pinned         a merged commit that pins a version in deploy/<environment>.yaml
     <project>-rollback       by hand: back to the last good version
-
-Endpoints are rolled out by Headgate. A function's alias is moved by the job itself, which asks a held-out row and moves
-it back where that fails; the alias' description is the pointer to the version before.
 
 Pull requests never reach what serves: their image is kept to be looked at, and built again from what was merged.
 """
@@ -38,8 +35,6 @@ def workflows(delivery: Delivery) -> dict[str, str]:
         "pinned": _pinned,
         "rollback": _rollback,
     }
-    if delivery.images == ("lambda",):
-        del made["pinned"]  # what is pinned is rolled out, and a function's alias is not
     return {f"{delivery.project}-{name}.yml": sealed(make(delivery)) for name, make in made.items()}
 
 
@@ -70,7 +65,7 @@ def _deliver(delivery: Delivery) -> str:
             needs=_needs("build", previous),
             push=_push(site, "merged"),
             register=fill("register", {"site": site.name}),
-            release=_of_kind("release", site),
+            release=fill("release", {"site": site.name, "watch": _watch(site), "bucket": site.bucket}),
         )
         for site, previous in zip(delivery.sites, before, strict=False)
     ]
@@ -98,13 +93,22 @@ def _train(delivery: Delivery) -> str:
 
 
 def _run(delivery: Delivery) -> str:
-    jobs = [_job("run-job", delivery, site, "deliver", release=_of_kind("run", site)) for site in delivery.sites]
+    jobs = [
+        _job(
+            "run-job",
+            delivery,
+            site,
+            "deliver",
+            release=fill("run-version", {"site": site.name, "watch": _watch(site)}),
+        )
+        for site in delivery.sites
+    ]
     return fill("run", _common(delivery) | {"options": _options(delivery), "jobs": "\n".join(jobs)})
 
 
 def _pinned(delivery: Delivery) -> str:
     prefix = "" if delivery.folder == "." else f"{delivery.folder}/"
-    sites = [site for site in delivery.sites if site.image == "sagemaker"]
+    sites = delivery.sites
     before = ["changes", *(f"to-{site.name}" for site in sites)]
     jobs = [
         _job("pinned-job", delivery, site, "deliver", needs=_needs("changes", previous))
@@ -123,7 +127,14 @@ def _pinned(delivery: Delivery) -> str:
 
 def _rollback(delivery: Delivery) -> str:
     jobs = [
-        _job("rollback-job", delivery, site, "rollback", seconds=str(ORDINARY_SECONDS), back=_of_kind("back", site))
+        _job(
+            "rollback-job",
+            delivery,
+            site,
+            "rollback",
+            seconds=str(ORDINARY_SECONDS),
+            back=fill("back", {"site": site.name}),
+        )
         for site in delivery.sites
     ]
     return fill("rollback", _common(delivery) | {"options": _options(delivery), "jobs": "\n".join(jobs)})
@@ -187,18 +198,6 @@ def _build(delivery: Delivery) -> str:
 
 def _push(site: Site, tag: str) -> str:
     return fill("push", {"registry": site.registry, "tag": tag, "image": site.image})
-
-
-def _of_kind(part: str, site: Site) -> str:
-    """The steps for an endpoint, which Headgate rolls out, or for a function, whose alias the job moves."""
-    values = {
-        "site": site.name,
-        "watch": _watch(site),
-        "bucket": site.bucket,
-        "packages": site.packages,
-        "function": names.function(site.project, site.name, "model"),
-    }
-    return fill(f"{part}-{site.image}", values | {"alias": fill("alias", {})})
 
 
 def _watch(site: Site) -> str:

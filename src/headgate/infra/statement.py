@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+HOUR = 3600
+
 Conditions = Mapping[str, Mapping[str, str | tuple[str, ...]]]
 """Operator -> condition key -> value or values, as IAM has them."""
 
@@ -65,6 +67,8 @@ class Role:
     purpose: str
     trust: Trust
     statements: tuple[Statement, ...]
+    longest: int = HOUR
+    """For how many seconds it may be taken on at a time."""
 
     def document(self) -> dict[str, Any]:
         """The role's one policy."""

@@ -14,10 +14,12 @@ from collections.abc import Callable
 from headgate.core import names
 from headgate.infra.access import answer, ask, evidence, find, read_and_append, start, use_key, versions
 from headgate.infra.site import ALIAS, Site
-from headgate.infra.statement import Conditions, Role, Statement, Trust
+from headgate.infra.statement import HOUR, Conditions, Role, Statement, Trust
 
 ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
+LONGEST_JOB = 6 * HOUR
+"""Seconds after which GitHub ends a job. One that follows a rollout needs its role for as long."""
 WORKFLOWS = ("pull-request", "train", "deliver", "rollback")
 
 _Statements = Callable[[Site, str], list[Statement]]
@@ -50,17 +52,19 @@ def workflow_roles(site: Site) -> list[Role]:
         _role(
             site, "train", "trains again and registers", f"{repository}:ref:refs/heads/{site.github.branch}", _register
         ),
-        _role(site, "deliver", "delivers what was merged", here, _deliver),
-        _role(site, "rollback", "takes a version back by hand", here, _way_back),
+        _role(site, "deliver", "delivers what was merged", here, _deliver, longest=LONGEST_JOB),
+        _role(site, "rollback", "takes a version back by hand", here, _steer),
     ]
 
 
-def _role(site: Site, workflow: str, purpose: str, subject: str, statements: _Statements) -> Role:
+def _role(
+    site: Site, workflow: str, purpose: str, subject: str, statements: _Statements, *, longest: int = HOUR
+) -> Role:
     key = f"github-{workflow}"
     conditions: Conditions = {"StringEquals": {f"{ISSUER}:aud": AUDIENCE, f"{ISSUER}:sub": subject}}
     trust = Trust(provider=provider_arn(site), conditions=conditions)
     name = names.github_role(site.project, site.environment, workflow)
-    return Role(key, name, purpose, trust, tuple(statements(site, key)))
+    return Role(key, name, purpose, trust, tuple(statements(site, key)), longest)
 
 
 def _images(site: Site, role: str) -> list[Statement]:
@@ -119,43 +123,15 @@ def _deliver(site: Site, role: str) -> list[Statement]:
     steered = [*kept, approve, *_steer(site, role)]
     if site.has_endpoint:
         return [*steered, ask(site, role)]
-    smoke = Statement(role, "Ask", ("lambda:InvokeFunction",), (f"{site.function_arn('model')}:{ALIAS}",))
-    return [*steered, _release(site, role), *_move_alias(site, role), smoke]
-
-
-def _way_back(site: Site, role: str) -> list[Statement]:
-    steered = _steer(site, role)
-    return steered if site.has_endpoint else [*steered, *_move_alias(site, role)]
-
-
-def _release(site: Site, role: str) -> Statement:
-    """Lambda pulls the image itself; whoever puts it into the function needs no right to read it."""
-    actions = ("lambda:UpdateFunctionCode", "lambda:PublishVersion")
-    return Statement(role, "PublishVersions", actions, (site.function_arn("model"),))
-
-
-def _move_alias(site: Site, role: str) -> list[Statement]:
-    function = site.function_arn("model")
-    looks = ("lambda:GetFunction", "lambda:GetFunctionConfiguration", "lambda:ListVersionsByFunction")
     return [
-        Statement(role, "LookAtVersions", looks, (function, f"{function}:*"), why="Versions are numbered."),
-        Statement(role, "MoveAlias", ("lambda:GetAlias", "lambda:UpdateAlias"), (function, f"{function}:{ALIAS}")),
+        *steered,
+        Statement(role, "Ask", ("lambda:InvokeFunction",), (f"{site.function_arn('model')}:{ALIAS}",)),
     ]
 
 
 def _steer(site: Site, role: str) -> list[Statement]:
-    """Start the machine, tell a rollout something, and follow it."""
-    looks = (
-        Statement(
-            role,
-            "LookAtEndpoint",
-            ("sagemaker:DescribeEndpoint", "sagemaker:DescribeEndpointConfig", "sagemaker:ListTags"),
-            (site.endpoint_arn, site.releases[1]),
-            why="Configs are named by version and content.",
-        )
-        if site.has_endpoint
-        else Statement(role, "LookAtTags", ("lambda:ListTags",), (site.function_arn("model"),))
-    )
+    """Start the machine, tell a rollout something, and follow it. Only the machine's functions change what answers."""
+    looks = _look_at_endpoint(site, role) if site.has_endpoint else _look_at_function(site, role)
     return [
         *read_and_append(site, role),
         *versions(site, role),
@@ -164,3 +140,24 @@ def _steer(site: Site, role: str) -> list[Statement]:
         answer(site, role),
         start(site, role),
     ]
+
+
+def _look_at_endpoint(site: Site, role: str) -> Statement:
+    return Statement(
+        role,
+        "LookAtEndpoint",
+        ("sagemaker:DescribeEndpoint", "sagemaker:DescribeEndpointConfig", "sagemaker:ListTags"),
+        (site.endpoint_arn, site.releases[1]),
+        why="Configs are named by version and content.",
+    )
+
+
+def _look_at_function(site: Site, role: str) -> Statement:
+    function = site.function_arn("model")
+    return Statement(
+        role,
+        "LookAtFunction",
+        ("lambda:GetAlias", "lambda:GetFunction", "lambda:ListTags", "lambda:ListVersionsByFunction"),
+        (function, f"{function}:*"),
+        why="Versions are numbered.",
+    )

@@ -83,14 +83,6 @@ RULES = (
         "`hosting: {realtime: {}}` takes canaries.",
     ),
     Rule(
-        "lambda-canary",
-        lambda facts: facts.kind == "lambda" and "canary" in facts.phases,
-        "replaced",
-        "An alias divides requests between two versions of a function, and nothing compares them.",
-        "The alias moves at once; the workflow asks a held-out row and moves it back where that fails.",
-        "`hosting: {realtime: {}}` takes canaries.",
-    ),
-    Rule(
         "serverless-shadow",
         lambda facts: facts.kind == "serverless" and "shadow" in facts.phases,
         "refused",
@@ -172,7 +164,7 @@ RULES = (
     ),
     Rule(
         "fallback",
-        lambda facts: facts.fallback and facts.kind == "realtime" and "canary" in facts.phases,
+        lambda facts: facts.fallback and facts.kind != "serverless" and "canary" in facts.phases,
         "told",
         "On AWS nobody answers in the place of a failing canary: its callers see the error until it is taken back.",
         "`fallback` has no effect here; on the engine of this machine it has.",

@@ -7,12 +7,11 @@ from headgate.spec import Environment
 def strategy_of(environment: Environment) -> tuple[Strategy, bool]:
     """The strategy of an environment, and whether somebody has to approve first.
 
-    It is the one that the section asks for, but for a canary where none can be judged. On AWS a serverless endpoint has
-    one variant, and nothing compares the versions behind a function's alias: all traffic moves at once, as `headgate
-    plan` says.
+    It is the one that the section asks for, but for a canary where none can stand: on AWS a serverless endpoint has one
+    variant, so that all traffic moves at once, as `headgate plan` says.
     """
     approve = any(phase.approve is not None for phase in environment.rollout)
-    if environment.target == "aws" and environment.hosting.kind != "realtime":
+    if environment.target == "aws" and environment.hosting.kind == "serverless":
         return AllAtOnce(), approve
     for phase in environment.rollout:
         if phase.canary is not None:

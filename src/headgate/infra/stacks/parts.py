@@ -8,7 +8,7 @@ from constructs import IConstruct
 
 from headgate.core import names
 from headgate.infra.site import Site
-from headgate.infra.statement import Role
+from headgate.infra.statement import HOUR, Role
 
 DIGEST = "^sha256:[0-9a-f]{64}$"
 LOG_DAYS = 90
@@ -43,6 +43,7 @@ def make_role(stack: cdk.Stack, role: Role) -> iam.CfnRole:
         _camel(role.key) + "Role",
         role_name=role.name,
         description=role.purpose,
+        max_session_duration=role.longest if role.longest != HOUR else None,
         assume_role_policy_document=role.trust.document(),
         policies=[iam.CfnRole.PolicyProperty(policy_name="least", policy_document=role.document())],
     )
