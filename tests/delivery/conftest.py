@@ -13,14 +13,14 @@ from tests.system.engine import RunningEngine
 from tests.system.rollouts import engine_alone
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def alone() -> Iterator[RunningEngine]:
     """An engine for these tests alone."""
     with engine_alone() as engine:
         yield engine
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def front(alone: RunningEngine) -> Iterator[Front]:
     """ "AWS", and this process's variables that lead there."""
     file = alone.home.read()
@@ -39,6 +39,7 @@ def front(alone: RunningEngine) -> Iterator[Front]:
         patch.setenv("AWS_DEFAULT_REGION", file.region)
         patch.setenv("AWS_CONFIG_FILE", "/dev/null")
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        httpx.post(f"{url}/moto-api/reset").raise_for_status()  # its state is the process's
         httpx.post(f"{url}/moto-api/config", json={"stepfunctions": {"execute_state_machine": True}}).raise_for_status()
         try:
             yield front
@@ -47,7 +48,7 @@ def front(alone: RunningEngine) -> Iterator[Front]:
             moto.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def endpoint(alone: RunningEngine, front: Front) -> Iterator[Cloud]:
     """A project with an endpoint under load; at the end no caller may have seen an error."""
     cloud = Cloud(alone, front, "cloud")

@@ -113,7 +113,7 @@ def test_a_serverless_endpoint_moves_at_once(alone: RunningEngine, front: Front,
         front.functions = functions
     assert [step.name for step in rollout.run().terms.steps] == ["promote"]
     assert front.serverless[0] == {"MemorySizeInMB": 3072, "MaxConcurrency": 7}
-    assert cloud.rollouts.get(1).run().terms.serverless == Serverless(3072, 7)
+    assert rollout.run().terms.serverless == Serverless(3072, 7)
     endpoint.say(hosting={"serverless": {}})
     with pytest.raises(Refused, match="AWS moves no endpoint from there to serverless"):
         endpoint.start(endpoint.version())
