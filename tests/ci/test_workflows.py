@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 from headgate.ci.actions import ALL
+from headgate.infra.statement import HOUR
+from headgate.infra.workflow_policies import LONGEST_JOB
 from tests.ci.commands import calls, parsed, scripts
 from tests.ci.projects import IRIS, PROJECTS, STUDENT_SCORE, written
 from tests.system.engine import ROOT
@@ -167,6 +169,8 @@ def test_a_role_for_each_workflow(workflows: dict[str, Any]) -> None:
         for step in content["steps"]:
             if "configure-aws" in step.get("uses", ""):
                 assert step["with"]["role-to-assume"].endswith(f"-github-{roles[name]}"), (name, job)
+                longest = LONGEST_JOB if roles[name] == "deliver" else HOUR
+                assert int(step["with"]["role-duration-seconds"]) <= longest, (name, job)
 
 
 def test_jobs_have_the_subject_that_their_role_trusts(workflows: dict[str, Any]) -> None:

@@ -258,6 +258,11 @@ def test_a_workflow_is_known_by_its_repository_and_what_it_runs_for(iris: Assemb
         "iris-production-github-deliver": "repo:acme/iris:environment:production",
         "iris-production-github-rollback": "repo:acme/iris:environment:production",
     }
+    roles = iris.resources("AWS::IAM::Role").items()
+    sessions = {
+        name: role["Properties"].get("MaxSessionDuration") for name, role in roles if name.startswith("github/")
+    }
+    assert sorted(map(str, sessions.values())) == ["21600", "None", "None", "None"], "a job lives for six hours"
     provider = iris.template("github")["Resources"]["Provider"]
     assert (provider["Condition"], provider["DeletionPolicy"]) == ("MakesProvider", "Retain")
     assert iris.template("github")["Parameters"]["GitHubProvider"]["Default"] == "existing"
