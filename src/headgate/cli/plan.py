@@ -80,7 +80,7 @@ def command(
         forecast = _forecast(found, rate, times, prices, latency)
         document["cost"] = _cost(forecast, prices)
         document["permissions"] = permissions = _permissions(call.project, name)
-        parts += [*_limits(rules), *_rights(permissions), *_month(forecast, prices), *_break_even(forecast)]
+        parts += [*_limits(rules), *_month(forecast, prices), *_break_even(forecast), *_rights(permissions)]
     call.out.show(document, *parts)
     if any(rule.weight == "refused" for rule in rules):
         raise click.exceptions.Exit(GateFailed.exit_code)
