@@ -14,6 +14,7 @@ from headgate.infra.app import LARGEST, assemble
 from headgate.infra.machine import definition
 from headgate.infra.outline import outline
 from headgate.infra.site import Site
+from headgate.spec import load, template
 from tests.infra.conftest import Assembly, Synth, folder_of
 from tests.infra.projects import IRIS, PROJECTS, STUDENT, site_of, spec_of
 
@@ -274,6 +275,16 @@ def test_the_same_spec_gives_the_same_bytes(synth: Synth, assemblies: dict[str, 
     first, second = ({p.name: p.read_bytes() for p in folder_of(a).iterdir()} for a in (assemblies[name], again))
     assert first == second
     assert max(made.template.stat().st_size for made in again.built) < LARGEST
+
+
+@pytest.mark.parametrize("name", template.names())
+def test_what_init_writes_needs_no_edit(synth: Synth, tmp_path: Path, name: str) -> None:
+    template.write(name, tmp_path / "project")
+    made = synth(Site.of(load(tmp_path / "project").spec, "cloud"))
+    assert {"base", "watch", "delivery", "machine"} <= {stack.outline.id for stack in made.built}
+    hosted = {"student-score": "serverless", "news-category": "lambda", "iris": "lambda"}
+    assert made.site.kind == hosted[name]
+    assert len(made.resources("AWS::Lambda::Alias")) == (made.site.kind == "lambda")
 
 
 DEPLOYMENT = "front/Deployment*"
