@@ -257,6 +257,7 @@ def test_a_deleted_engine_file_is_made_anew_and_endpoints_are_kept(shell: Shell)
 def test_input_that_is_refused_before_anything_is_asked(shell: Shell) -> None:
     assert "is not a content type" in shell.run("invoke", ROW, "--content-type", "text/csv\nX: y", code=2).stderr
     assert "not the name of an endpoint" in shell.run("logs", "/var/log", code=3).stderr
+    shell.run("register")
     assert shell.json("approve", "1", "--reason", "two\nlines")["reason"] == "two lines"
 
 

@@ -62,7 +62,7 @@ def test_a_function_is_rolled_out_and_back_by_typing(
     assert "there is no endpoint to deploy to" in types("deploy", code=2)
     planned = types("rollout", "start", "--dry-run")
     assert f"would roll version 1 out on {FUNCTION}:" in planned
-    assert "they never come, and a person is asked" in planned
+    assert "give the new version all traffic" in planned
     assert "update_code" not in api.calls
 
     said = types("rollout", "start", "--all-at-once", "--watch")

@@ -29,9 +29,7 @@ def command(
     Prints the answer; the variant that gave it is told on stderr. Without ENDPOINT, the project's own is asked.
     """
     from headgate.cli.payload import JSON, read_payload
-    from headgate.hosting.functions import ALIAS, Functions
     from headgate.hosting.runtime import Runtime
-    from headgate.pipeline.worlds import in_function
 
     if len(words) > 2:
         raise click.UsageError("Expected [ENDPOINT] and one input; quote the JSON, so that the shell keeps it whole.")
@@ -39,7 +37,9 @@ def command(
     endpoint = words[0] if len(words) == 2 else call.endpoint(environment)
     own = len(words) == 1 or environment is not None
     connection = call.target(environment).connection if own else call.connect()
-    if len(words) == 1 and in_function(call.project, call.environment(environment)):
+    if len(words) == 1 and _in_function(call, environment):
+        from headgate.hosting.functions import ALIAS, Functions
+
         if variant or kind != JSON:
             raise UsageError("A Lambda function takes JSON, and no --variant: its alias chooses the version.")
         endpoint = names.function(call.project.name, call.environment(environment), "model")
@@ -56,6 +56,12 @@ def command(
         "body": _parsed(answer),
     }
     call.out.show(document, answer.body.decode(errors="replace").rstrip("\n"))
+
+
+def _in_function(call: Call, environment: str | None) -> bool:
+    """Whether the environment's model is in a Lambda function."""
+    found = call.project.spec.environments[call.environment(environment)]
+    return found.target == "aws" and found.hosting.kind == "lambda"
 
 
 def _parsed(answer: Answer) -> Any:
