@@ -157,7 +157,7 @@ def test_production_comes_after_staging_and_both_get_what_was_built_once() -> No
         assert credentials["allowed-account-ids"] == account
         assert credentials["aws-region"] == "eu-west-1"
         order = [re.search(r"headgate ([a-z ]+?) (?:--|\"|@)", step.get("run", "")) for step in job["steps"]]
-        assert [found[1] for found in order if found] == ["register", "approve", "rollout start", "invoke"]
+        assert [found[1] for found in order if found] == ["check", "register", "approve", "rollout start", "invoke"]
 
 
 def test_a_role_for_each_workflow(workflows: dict[str, Any]) -> None:

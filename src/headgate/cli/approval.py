@@ -50,8 +50,17 @@ def decide(
     }
     would = "would become" if dry_run else "is now"
     said = f"is {status} already" if already else f"was {before.status} and {would} {status}"
-    next_step = () if status == "Rejected" or dry_run else ("Next: headgate deploy",)
+    next_step = () if status == "Rejected" or dry_run else (_next(call, environment),)
     call.out.show(document, f"Version {number} of {before.project} {said}.", *next_step)
+
+
+def _next(call: Call, environment: str | None) -> str:
+    """What comes after an approval: on AWS versions are rolled out."""
+    known = call.project.spec.environments
+    local = [name for name, settings in known.items() if settings.target == "local"]
+    if environment in local or (environment is None and local):
+        return "Next: headgate deploy"
+    return "Next: headgate rollout start" + (f" --env {environment}" if environment else "")
 
 
 def _waiting(
