@@ -1,7 +1,8 @@
 # Needs python3 (3.11 or newer), make, git and the package registries; everything else is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-WORKERS ?= 3  # tests wait more than they work
+# tests wait more than they work
+WORKERS ?= 3
 NPM := --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --silent
 COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
