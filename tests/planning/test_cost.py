@@ -2,6 +2,8 @@
 
 import pytest
 
+from headgate.infra.alarms import alarms
+from headgate.infra.site import Site
 from headgate.planning.cost import Assumptions, Linear, crossing, forecast, way
 from tests.planning.environments import environment, prices
 
@@ -50,8 +52,17 @@ def test_a_serverless_endpoint_behind_a_front_door() -> None:
     assert usd(found, "API Gateway") == pytest.approx(3.50)
     assert usd(found, "function before the endpoint: requests") == pytest.approx(0.20)
     assert usd(found, "function before the endpoint: 512 MB") == pytest.approx(0.833335)  # 50,000 GB-s
-    assert usd(found, "alarms") == pytest.approx(0.40), "one more, for silence"
+    assert usd(found, "alarms") == pytest.approx(0.60), "three more: API Gateway, throttles, silence"
     assert usd(found, "serverless endpoint: data in and out") is None
+
+
+@pytest.mark.parametrize("front", [None, {}])
+@pytest.mark.parametrize("quiet", [None, "6h"])
+@pytest.mark.parametrize("hosting", [{"realtime": {}}, {"serverless": {}}, {"lambda": {}}])
+def test_as_many_alarms_are_counted_as_are_made(front: object, quiet: object, hosting: object) -> None:
+    given = environment(front=front, hosting=hosting, alarms={"quiet": quiet})
+    (line,) = (line for line in forecast(given, 1.0, 0.0, ALL, USUAL).lines if line.what == "alarms")
+    assert line.quantity == len(alarms(Site("p", "e", given, "123456789012", "eu-west-1", "/p", None)))
 
 
 def test_a_function() -> None:

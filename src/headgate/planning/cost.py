@@ -182,8 +182,7 @@ def _standing(
     environment: Environment, requests: float, rollout_seconds: float, prices: Prices, assumptions: Assumptions
 ) -> Iterator[Line]:
     """What is there whoever answers."""
-    alarms = 3 + (environment.alarms.quiet is not None)
-    yield _line("alarms", alarms, "alarms", prices.usd("cloudwatch.alarm"))
+    yield _line("alarms", _alarms(environment), "alarms", prices.usd("cloudwatch.alarm"))
     yield _line("composite alarm", 1, "alarms", prices.usd("cloudwatch.composite_alarm"))
     yield _line("dashboard", 1, "dashboards", prices.usd("cloudwatch.dashboard"))
     yield _line("logs, written", requests * assumptions.log / GB, "GB", prices.usd("logs.written"))
@@ -195,6 +194,13 @@ def _standing(
     yield _line("bucket, with a month's captures", assumptions.stored + captured, "GB", prices.usd("s3.stored"))
     looks = assumptions.rollouts * (rollout_seconds / assumptions.tick + 10)
     yield _line("state machine", 3 * looks, "transitions", prices.usd("states.transition"))
+
+
+def _alarms(environment: Environment) -> int:
+    """How many `infra` makes: errors, latency and letters, throttles of a function, those of API Gateway, silence."""
+    door = environment.front is not None
+    function = door or environment.hosting.kind == "lambda"
+    return 3 + function + door + (environment.alarms.quiet is not None)
 
 
 def _crossings(ways: Sequence[Linear]) -> Iterator[Crossing]:
