@@ -1,6 +1,7 @@
 """A project whose environment is "AWS": our engine, moto, and the state machine run by moto's interpreter."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -10,11 +11,13 @@ import boto3
 
 from headgate.core import names
 from headgate.core.digest import sha256_file
+from headgate.core.progress import silent
 from headgate.data.bucket import BucketStore
 from headgate.hosting.aws import AwsConnection, Machine
 from headgate.hosting.evidence import Evidence
 from headgate.hosting.registry import Registry
-from headgate.infra.machine import definition
+from headgate.infra.app import synthesise
+from headgate.infra.site import Site
 from headgate.pipeline.rollouts import Rollout, Rollouts
 from headgate.pipeline.start import place_of, rollback_terms, rollout_terms
 from headgate.wiring.delivery import Delivery, launch
@@ -96,8 +99,7 @@ class Cloud(Scene):
 
     def make_machine(self, *, approval_seconds: int = 60, retries: int = 2) -> None:
         """Create it, or change it."""
-        tick = names.function_arn(self.account, self.region, names.function(self.name, ENVIRONMENT, "tick"))
-        text = json.dumps(definition(tick=tick, approval_seconds=approval_seconds, retry_seconds=1, retries=retries))
+        text = self._hurried(approval_seconds, retries)
         states = self.client("stepfunctions")
         if any(m["stateMachineArn"] == self.machine.arn for m in states.list_state_machines()["stateMachines"]):
             states.update_state_machine(stateMachineArn=self.machine.arn, definition=text)
@@ -107,6 +109,27 @@ class Cloud(Scene):
         assert (
             states.create_state_machine(name=name, definition=text, roleArn=role)["stateMachineArn"] == self.machine.arn
         )
+
+    @cached_property
+    def _definition(self) -> str:
+        """What the project's own template says of the machine."""
+        site = Site.of(self.project.spec, ENVIRONMENT)
+        built = synthesise(site, self.folder / "templates", os.environ, silent)
+        (path,) = (made.template for made in built if made.outline.id == "machine")
+        properties = json.loads(path.read_bytes())["Resources"]["Machine"]["Properties"]
+        assert properties["StateMachineName"] == names.machine(self.name, ENVIRONMENT)
+        return str(properties["DefinitionString"])
+
+    def _hurried(self, approval_seconds: int, retries: int) -> str:
+        """The definition with shorter times: nothing else is changed."""
+        document = json.loads(self._definition)
+        for state in document["States"].values():
+            for retrier in state.get("Retry", []):
+                retrier |= {"IntervalSeconds": 1, "MaxAttempts": retries}
+            payload = state.get("Parameters", {}).get("Payload", {})
+            if "approval_seconds" in payload:
+                payload["approval_seconds"] = approval_seconds
+        return json.dumps(document)
 
     def execution(self, name: str) -> dict[str, Any]:
         """An execution as Step Functions describes it."""

@@ -34,8 +34,8 @@ class Front:
         self.called: list[tuple[str, str]] = []
         self.alarms: list[Mapping[str, Any]] = []
         """What the monitor said of each alarm."""
-        self.serverless: list[Mapping[str, Any]] = []
-        """The serverless variants that were asked for."""
+        self.configs: list[Mapping[str, Any]] = []
+        """The endpoint configs that were asked for."""
         self.down = False
         """Whether SageMaker's control API answers nobody."""
         self._one_at_a_time = threading.Lock()
@@ -68,7 +68,7 @@ class Front:
         if path.startswith(FUNCTIONS):
             return self._invoke(path.removeprefix(FUNCTIONS).partition("/")[0], body)
         if target == "SageMaker.CreateEndpointConfig":
-            request["body"] = self._on_instances(body)
+            self.configs.append(json.loads(body))
         if target.startswith(("SageMaker.", "Granite")):
             if self.down:
                 return httpx.Response(503, json={"__type": "ServiceUnavailable", "message": "down for this test"})
@@ -94,15 +94,6 @@ class Front:
             return self._http.request(method, url + path, headers=dict(request.headers.items()), content=body)
         except httpx.TransportError as error:
             return httpx.Response(503, json={"__type": "ServiceUnavailable", "message": str(error)})
-
-    def _on_instances(self, body: bytes) -> bytes:
-        """Our engine has no serverless variants: what was asked for is kept here, and one instance stands in."""
-        document = json.loads(body)
-        for variant in document["ProductionVariants"]:
-            if "ServerlessConfig" in variant:
-                self.serverless.append(variant.pop("ServerlessConfig"))
-                variant |= {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
-        return json.dumps(document).encode()
 
     def _alarm(self, message: Mapping[str, Any]) -> httpx.Response:
         record = {"EventSource": "aws:sns", "EventVersion": "1.0", "Sns": message}

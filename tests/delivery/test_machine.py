@@ -112,7 +112,8 @@ def test_a_serverless_endpoint_moves_at_once(alone: RunningEngine, front: Front,
     finally:
         front.functions = functions
     assert [step.name for step in rollout.run().terms.steps] == ["promote"]
-    assert front.serverless[0] == {"MemorySizeInMB": 3072, "MaxConcurrency": 7}
+    (variant,) = front.configs[-1]["ProductionVariants"]
+    assert variant["ServerlessConfig"] == {"MemorySizeInMB": 3072, "MaxConcurrency": 7}
     assert rollout.run().terms.serverless == Serverless(3072, 7)
     endpoint.say(hosting={"serverless": {}})
     with pytest.raises(Refused, match="AWS moves no endpoint from there to serverless"):

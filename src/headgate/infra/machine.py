@@ -48,18 +48,12 @@ FAILED = {
 """How a rollout ends, and the end states. `back` is a rollback that was asked for."""
 
 
-def definition(
-    *,
-    tick: str,
-    approval_seconds: int = APPROVAL_SECONDS,
-    retry_seconds: int = RETRY_SECONDS,
-    retries: int = RETRIES,
-) -> State:
+def definition(*, tick: str) -> State:
     """The machine. `tick` is the ARN of the tick function.
 
-    Its input is `{"rollout": id, "number": n}`. After `approval_seconds` without an answer the rollout goes back.
+    Its input is `{"rollout": id, "number": n}`. After `APPROVAL_SECONDS` without an answer the rollout goes back.
     """
-    maker = _Maker(tick, approval_seconds, retry_seconds, retries)
+    maker = _Maker(tick)
     states = maker.beginning()
     following = [*list(PHASES)[1:], ""]
     for phase, next_phase in zip(PHASES, following, strict=True):
@@ -75,10 +69,8 @@ def definition(
 class _Maker:
     """Makes the states."""
 
-    def __init__(self, tick: str, approval_seconds: int, retry_seconds: int, retries: int) -> None:
+    def __init__(self, tick: str) -> None:
         self._tick = tick
-        self._approval_seconds = approval_seconds
-        self._retry = {"IntervalSeconds": retry_seconds, "MaxAttempts": retries, "BackoffRate": 1.5}
         self._states = f"arn:{tick.split(':')[1]}:states:::"
 
     def beginning(self) -> dict[str, State]:
@@ -89,7 +81,7 @@ class _Maker:
             "Parameters": {"ModelPackageName.$": "$.tick.package"},
             "ResultSelector": {"status.$": "$.ModelApprovalStatus"},
             "ResultPath": "$.registered",
-            "Retry": [self._retrying(*THROTTLED)],
+            "Retry": [_retrying(*THROTTLED)],
             "Catch": self._catch("Give up"),
             "Next": "Create artifacts",
         }
@@ -167,7 +159,7 @@ class _Maker:
             "rollout.$": "$.rollout",
             "number.$": "$.number",
             "started.$": "$$.Execution.StartTime",
-            "approval_seconds": self._approval_seconds,
+            "approval_seconds": APPROVAL_SECONDS,
             **({"ticks.$": "$.tick.ticks"} if do == "tick" else {}),
             **(more or {}),
         }
@@ -180,7 +172,7 @@ class _Maker:
             "ResultSelector": {f"{name}.$": f"$.Payload.{name}" for name in answers},
             "ResultPath": "$.tick",
             "TimeoutSeconds": 300,
-            "Retry": [self._retrying("Unavailable", "States.Timeout", *LAMBDA_ERRORS)],
+            "Retry": [_retrying("Unavailable", "States.Timeout", *LAMBDA_ERRORS)],
             "Catch": self._catch(failure),
             "Next": following,
         }
@@ -203,11 +195,18 @@ class _Maker:
             "Next": following,
         }
 
-    def _retrying(self, *errors: str) -> State:
-        return {"ErrorEquals": list(errors), **self._retry, "MaxDelaySeconds": LONGEST_RETRY}
-
     def _catch(self, following: str) -> list[State]:
         return [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": following}]
+
+
+def _retrying(*errors: str) -> State:
+    return {
+        "ErrorEquals": list(errors),
+        "IntervalSeconds": RETRY_SECONDS,
+        "MaxAttempts": RETRIES,
+        "BackoffRate": 1.5,
+        "MaxDelaySeconds": LONGEST_RETRY,
+    }
 
 
 def _question(phase: str) -> str:
