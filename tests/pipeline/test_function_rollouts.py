@@ -304,7 +304,7 @@ def test_a_version_that_does_not_answer_its_probe_goes_back(scene: Scene) -> Non
     assert run.ended is not None
     assert (run.ended.outcome, run.ended.why) == (
         "stopped",
-        "Endpoint iris-production-model is gone: somebody deleted it.",
+        "Somebody else deleted function iris-production-model.",
     )
     with pytest.raises(NotFound, match="There is no function iris-production-model with an alias live"):
         scene.start(2)

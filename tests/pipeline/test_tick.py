@@ -170,7 +170,7 @@ def test_of_two_runners_each_step_is_taken_once(simulation: Simulation) -> None:
         ({"weights": {"stable": 80.0, "canary": 20.0}}, "the canary has 20 %; this rollout left it at 10 %"),
         ({"told": {"headgate:generation": "7"}}, "its generation is 7, this rollout's is 1"),
         ({"told": {"headgate:rollout": "iris-9-other"}}, "Rollout iris-9-other, started from another folder, is under"),
-        ({"deleted": True}, "is gone: somebody deleted it"),
+        ({"deleted": True}, "Somebody else deleted endpoint"),
     ],
 )
 def test_a_foreign_change_stops_it_with_the_reason(

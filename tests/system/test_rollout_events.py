@@ -247,8 +247,8 @@ def test_an_endpoint_deleted_by_somebody_else_ends_it(ours: RunningEngine) -> No
     run = scene.ended(rollout)
     assert outcome(run) == ("stopped", "error"), "\n".join(told(run))
     assert why(run) in (
-        "Stopped: Endpoint doomed-production is gone: somebody deleted it.",
-        "Stopped: Endpoint doomed-production is being deleted by somebody else.",
+        "Stopped: Somebody else deleted endpoint doomed-production.",
+        "Stopped: Somebody else is deleting endpoint doomed-production.",
     )
     assert scene.endpoint not in ours.endpoints()
 

@@ -13,20 +13,20 @@ def foreign_change(run: Run, state: EndpointState | None) -> str:
         return ""  # `headgate down` aborts, then deletes: nothing is left to go back on
     if state is None:
         expected = not terms.config_before and isinstance(step, Approve | Promote)
-        return "" if expected else f"Endpoint {terms.endpoint} is gone: somebody deleted it."
+        return "" if expected else f"Somebody else deleted {terms.subject}."
     if state.status == "Deleting":
-        return f"Endpoint {terms.endpoint} is being deleted by somebody else."
+        return f"Somebody else is deleting {terms.subject}."
     allowed = _allowed(run)
     if state.config_name and state.config_name not in allowed and state.settled:
         return (
-            f"Somebody else changed endpoint {terms.endpoint}: it is on config {state.config_name}; this rollout left "
+            f"Somebody else changed {terms.subject}: it is on config {state.config_name}; this rollout left "
             f"it on {' or '.join(sorted(allowed))}. It was left as it is."
         )
     percent = canary_percent(state)
     weights = _allowed_weights(run)
     if state.config_name == terms.canary_config and state.settled and not any(near(percent, w) for w in weights):
         return (
-            f"Somebody else changed the weights of endpoint {terms.endpoint}: the canary has {percent or 0:g} %; this "
+            f"Somebody else changed the weights of {terms.subject}: the canary has {percent or 0:g} %; this "
             f"rollout left it at {' or '.join(f'{w:g}' for w in sorted(weights))} %. It was left as it is."
         )
     return ""

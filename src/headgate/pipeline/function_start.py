@@ -15,11 +15,10 @@ from headgate.hosting.alias import BESIDE, Labels, image_of, label_of, number_of
 from headgate.hosting.deployment import TAG_LAST_GOOD, TAG_PROJECT, TAG_ROLLOUT, Place, version_in
 from headgate.hosting.functions import ALIAS, AliasState, Functions, Release
 from headgate.hosting.session import Connection
-from headgate.pipeline.function_world import LAMBDA
 from headgate.pipeline.rollouts import Rollouts
 from headgate.pipeline.run import sentence
 from headgate.pipeline.start import require_approval
-from headgate.pipeline.terms import Kind, Terms
+from headgate.pipeline.terms import LAMBDA, Kind, Terms
 from headgate.rollout.from_spec import strategy_of
 from headgate.rollout.plan import AllAtOnce, Step, compile_plan
 from headgate.spec import Project

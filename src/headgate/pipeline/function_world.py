@@ -20,12 +20,10 @@ from headgate.hosting.functions import ALIAS, AliasState, Functions
 from headgate.hosting.registry import Registry
 from headgate.hosting.session import Connection
 from headgate.pipeline.probe import Probed
+from headgate.pipeline.remembered import Remembered
 from headgate.pipeline.run import Analysis, Thresholds
 from headgate.pipeline.terms import Terms
 
-LAMBDA = "lambda"
-"""The instance type in the terms of a rollout that moves an alias."""
-REMEMBERED_SECONDS = 1.0
 WARM_UPS = 3
 """Requests to the canary before it gets traffic: does it start, and does it predict?"""
 
@@ -54,8 +52,8 @@ class FunctionWorld:
         self._place = Place(terms.project, terms.environment, terms.instance_type, terms.instances, terms.variables)
         self._alias: AliasState | None = None
         self._arn = ""
-        self._tags: tuple[float, Mapping[str, str]] | None = None
-        self._version: tuple[float, ModelVersion] | None = None
+        self._tags = Remembered(self._read_tags, now)
+        self._version = Remembered(lambda: self._registry.version(terms.project, terms.version), now)
 
     @property
     def rhythm(self) -> Rhythm:
@@ -76,17 +74,11 @@ class FunctionWorld:
 
     def tags(self, *, fresh: bool = False) -> Mapping[str, str]:
         """See `World`."""
-        now = self._now()
-        if fresh or self._tags is None or not 0 <= now - self._tags[0] <= REMEMBERED_SECONDS:
-            self._tags = now, self._functions.tags(self._arn) if self._arn else {}
-        return self._tags[1]
+        return self._tags.get(fresh=fresh)
 
     def version(self) -> ModelVersion:
         """See `World`."""
-        now = self._now()
-        if self._version is None or not 0 <= now - self._version[0] <= REMEMBERED_SECONDS:
-            self._version = now, self._registry.version(self._terms.project, self._terms.version)
-        return self._version[1]
+        return self._version.get()
 
     def windows(self, analysis: Analysis, thresholds: Thresholds | None, *, start: int, end: int) -> list[Window]:
         """See `World`."""
@@ -115,7 +107,7 @@ class FunctionWorld:
 
     def decide(self, status: ApprovalStatus, reason: str) -> None:
         """See `World`."""
-        self._version = self._now(), self._registry.set_status(self.version(), status, reason)
+        self._version.set(self._registry.set_status(self.version(), status, reason))
 
     def prepare(self) -> None:
         """Take the first step towards the version, where it is Approved: it answers nobody yet."""
@@ -221,4 +213,7 @@ class FunctionWorld:
             generation=self._terms.generation,
             last_good=self._terms.config_before,
         )
-        self._tags = None
+        self._tags.forget()
+
+    def _read_tags(self) -> Mapping[str, str]:
+        return self._functions.tags(self._arn) if self._arn else {}

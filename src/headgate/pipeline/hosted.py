@@ -18,11 +18,11 @@ from headgate.hosting.registry import Registry
 from headgate.hosting.routes import claim_route
 from headgate.hosting.session import Connection
 from headgate.pipeline.probe import Probed, Row, probe
+from headgate.pipeline.remembered import Remembered
 from headgate.pipeline.run import Analysis, Thresholds
 from headgate.pipeline.terms import Terms
 from headgate.rollout.plan import Start
 
-REMEMBERED_SECONDS = 1.0
 WARM_UPS = 10
 """Requests to each server of a canary before it gets traffic: the first ones of a process are slow, and would count."""
 
@@ -43,7 +43,6 @@ class HostedWorld:
         self._connection = connection
         self._row = row
         self._terms = terms
-        self._clock = clock
         self._endpoints = Endpoints(connection)
         self._registry = Registry(connection)
         self._evidence = evidence or evidence_of(connection)
@@ -57,8 +56,8 @@ class HostedWorld:
         )
         self._pair = canary.Pair(terms.canary_config, terms.final_config)
         self._arn = ""
-        self._tags: tuple[float, Mapping[str, str]] | None = None
-        self._version: tuple[float, ModelVersion] | None = None
+        self._tags = Remembered(self._read_tags, clock)
+        self._version = Remembered(lambda: self._registry.version(terms.project, terms.version), clock)
 
     @property
     def rhythm(self) -> Rhythm:
@@ -73,21 +72,15 @@ class HostedWorld:
 
     def tags(self, *, fresh: bool = False) -> Mapping[str, str]:
         """See `World`."""
-        now = self._clock()
-        if fresh or self._tags is None or now - self._tags[0] > REMEMBERED_SECONDS:
-            self._tags = now, self._endpoints.tags(self._arn) if self._arn else {}
-        return self._tags[1]
+        return self._tags.get(fresh=fresh)
 
     def version(self) -> ModelVersion:
         """See `World`."""
-        now = self._clock()
-        if self._version is None or now - self._version[0] > REMEMBERED_SECONDS:
-            self._version = now, self._registry.version(self._terms.project, self._terms.version)
-        return self._version[1]
+        return self._version.get()
 
     def decide(self, status: ApprovalStatus, reason: str) -> None:
         """See `World`."""
-        self._version = self._clock(), self._registry.set_status(self.version(), status, reason)
+        self._version.set(self._registry.set_status(self.version(), status, reason))
 
     def prepare(self) -> None:
         """Make the models and configs of the rollout ahead, where its version is Approved; they answer nobody yet."""
@@ -191,6 +184,9 @@ class HostedWorld:
             generation=self._terms.generation,
             last_good=self._terms.config_before,
         )
+
+    def _read_tags(self) -> Mapping[str, str]:
+        return self._endpoints.tags(self._arn) if self._arn else {}
 
     def _ours(self, version: int) -> dict[str, str]:
         return {

@@ -84,7 +84,7 @@ class RunLog:
         if last and not self._store.exists(self._key(last)):
             raise InvalidInput(
                 f"{self._store}/{self._key(last)} is gone: the log was deleted by hand.",
-                hint="Restore the folder from a backup; the endpoint was left as it is.",
+                hint="Restore the folder from a backup; nothing else was changed.",
             )
 
     def _key(self, number: int) -> str:

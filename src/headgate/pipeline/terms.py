@@ -9,6 +9,8 @@ from headgate.errors import InvalidInput
 from headgate.rollout.plan import Step, from_json, to_json
 
 Kind = Literal["rollout", "rollback"]
+LAMBDA = "lambda"
+"""The instance type in the terms of a rollout that moves the alias of a Lambda function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,16 @@ class Terms:
     """The endpoint's own path at the gateway, once the new version is in force."""
     serverless: Serverless | None = None
     """On AWS, instead of instances."""
+
+    @property
+    def moves_alias(self) -> bool:
+        """Whether a Lambda function answers, and not an endpoint."""
+        return self.instance_type == LAMBDA
+
+    @property
+    def subject(self) -> str:
+        """What is rolled out on, as people are told it: "endpoint iris-production"."""
+        return f"{'function' if self.moves_alias else 'endpoint'} {self.endpoint}"
 
     def to_json(self) -> dict[str, Any]:
         """A JSON document; `from_json` reads it back."""

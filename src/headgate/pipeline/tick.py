@@ -113,7 +113,7 @@ class Tick:
         if found in (ours, before):
             return ""
         return (
-            f"Somebody else changed endpoint {state.name}: its generation is {found}, this rollout's is {ours}. "
+            f"Somebody else changed {run.terms.subject}: its generation is {found}, this rollout's is {ours}. "
             "It was left as it is."
         )
 
@@ -321,7 +321,7 @@ class Tick:
                 else "It runs no version that we know: not probed."
             )
         except HeadgateError as error:
-            said = f"The endpoint is back on {terms.config_before}, but does not answer: {error.message}"
+            said = f"Back on {terms.config_before}, {terms.subject} does not answer: {error.message}"
             ending = Ending(ending.outcome, "error", f"{ending.why} {said}")
         if said is None:
             return POLL_SECONDS

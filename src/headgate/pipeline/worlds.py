@@ -12,7 +12,7 @@ from headgate.hosting.evidence import Evidence
 from headgate.hosting.functions import Functions
 from headgate.hosting.session import Connection
 from headgate.pipeline.function_start import function_rollback_terms, function_rollout_terms
-from headgate.pipeline.function_world import LAMBDA, FunctionWorld
+from headgate.pipeline.function_world import FunctionWorld
 from headgate.pipeline.hosted import HostedWorld
 from headgate.pipeline.probe import Row
 from headgate.pipeline.rollouts import Rollouts
@@ -52,14 +52,14 @@ def world_of(
     now: Callable[[], float] = time.time,
 ) -> HostedWorld | FunctionWorld:
     """The surroundings of a rollout. `evidence`, of an endpoint only: see `HostedWorld`."""
-    if is_function(terms):
+    if terms.moves_alias:
         return FunctionWorld(connection, row, terms, now=now)
     return HostedWorld(connection, row, terms, evidence=evidence)
 
 
 def state_of(connection: Connection, terms: Terms) -> EndpointState | None:
     """What a rollout's endpoint, or alias, runs now."""
-    if is_function(terms):
+    if terms.moves_alias:
         return Labels(Functions(connection), terms.endpoint).find()
     return Endpoints(connection).find(terms.endpoint)
 
@@ -68,8 +68,3 @@ def in_function(project: Project, environment: str) -> bool:
     """Whether an environment's model is in a Lambda function. Locally it never is: the engine hosts it."""
     settings = project.spec.environments[environment]
     return settings.target == "aws" and settings.hosting.kind == "lambda"
-
-
-def is_function(terms: Terms) -> bool:
-    """Whether a rollout moves the alias of a Lambda function."""
-    return terms.instance_type == LAMBDA

@@ -16,7 +16,7 @@ from headgate.hosting.deployment import Place
 from headgate.pipeline.rollouts import Rollout
 from headgate.pipeline.run import Run
 from headgate.pipeline.story import why as why_of
-from headgate.pipeline.worlds import is_function, state_of, terms_back
+from headgate.pipeline.worlds import state_of, terms_back
 from headgate.wiring.delivery import BUSY_SECONDS, REASON_LIMIT, Delivery, Event, outcome_of, resume
 
 log = logging.getLogger("headgate.monitor")
@@ -81,7 +81,7 @@ class RollbackMonitor:
     def _in_function(self) -> bool:
         """Whether the model is in a Lambda function: its rollouts say so, and before the first there is no way back."""
         latest = self._delivery.rollouts.latest()
-        return latest is not None and is_function(latest.run().terms)
+        return latest is not None and latest.run().terms.moves_alias
 
     def _innocent(self) -> str:
         """Why the alarm does not speak against the version in force: it did not come last, or long ago. Else empty."""
