@@ -1,5 +1,11 @@
-"""Twenty rollouts of a model that is the same as the one in force, under load, with noise: none goes back."""
+"""Twenty rollouts of a model that is the same as the one in force, under load, with noise.
 
+One of them may go back by chance: the judge's bound is one in a hundred. Of twenty, three or more would go back in one
+proof of a thousand; that many are a defect. What the bound is worth is counted in simulations
+(`python -m benchmarks.rollouts`), with 10,000 rollouts a case.
+"""
+
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -10,6 +16,8 @@ from tests.system.rollouts import Scene, engine_alone, entries, outcome, told
 pytestmark = pytest.mark.proof
 
 ENDPOINTS, ROUNDS = 2, 10
+MOST_BACK = 2
+"""The upper tail of a binomial of 20 and 0.01 is 0.0169 from 2 on, 0.0010 from 3 on."""
 
 
 @pytest.fixture
@@ -24,19 +32,21 @@ def scenes() -> Iterator[list[Scene]]:
 
 
 @pytest.mark.timeout(600)
-def test_no_identical_model_goes_back(scenes: list[Scene]) -> None:
+def test_identical_models_go_back_no_more_often_than_the_judge_promises(scenes: list[Scene]) -> None:
     evidence = []
+    ends: Counter[tuple[str, str]] = Counter()
     for _ in range(ROUNDS):
         for scene in scenes:
             scene.warm()
         rollouts = [(scene, scene.start(scene.version("noisy"))) for scene in scenes]
         for scene, rollout in rollouts:
             run = scene.ended(rollout)
-            assert outcome(run) == ("promoted", "pass"), "\n".join(told(run))
+            ends[outcome(run)] += 1
+            assert outcome(run) in (("promoted", "pass"), ("rolled back", "fail")), "\n".join(told(run))
             assert run.thresholds is not None, "latency was not judged"
             evidence += [entry.content["numbers"] for entry in entries(run, "decision")]
-    assert len(evidence) == 2 * ENDPOINTS * ROUNDS
+    assert ends.total() == ENDPOINTS * ROUNDS
     assert sum(numbers["canary_failing"] + numbers["stable_failing"] for numbers in evidence) > 0, "there was no noise"
     worst = {name: max(numbers[name] for numbers in evidence) for name in ("errors_e", "latency_e")}
-    assert max(worst.values()) < 100, worst
-    print(f"{ENDPOINTS * ROUNDS} rollouts, none rolled back; the largest e-values were {worst}")  # noqa: T201
+    print(f"{dict(ends)}; the largest e-values were {worst}")  # noqa: T201
+    assert ends["rolled back", "fail"] <= MOST_BACK, worst
