@@ -56,6 +56,7 @@ class Version:
     image: str
     memory: int = 1024
     timeout: int = 20
+    variables: dict[str, str] = field(default_factory=dict)
     description: str = ""
     revision: str = ""
     modified: float = 0.0
@@ -210,10 +211,13 @@ class LambdaApi:
         """PublishVersion: none of what was published last already."""
         latest, versions = self._idle(name, document), self._function(name).versions
         last = versions[max(versions, key=int)]
-        if (last.image, last.memory, last.timeout) == (latest.image, latest.memory, latest.timeout):
+        same = ("image", "memory", "timeout", "variables")
+        if all(getattr(last, name) == getattr(latest, name) for name in same):
             return self._configuration(name, last)
         number, described = str(int(last.number) + 1), document.get("Description", "")
-        made = replace(latest, number=number, description=described, revision=self._revision())
+        made = replace(
+            latest, number=number, variables=dict(latest.variables), description=described, revision=self._revision()
+        )
         made.ready = self.clock() + UPDATE_SECONDS
         versions[number] = made
         return self._configuration(name, made)
@@ -395,6 +399,7 @@ class LambdaApi:
             "Description": version.description,
             "MemorySize": version.memory,
             "Timeout": version.timeout,
+            **({"Environment": {"Variables": version.variables}} if version.variables else {}),
             "RevisionId": version.revision,
             "LastModified": datetime.fromtimestamp(version.modified, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
             + "+0000",

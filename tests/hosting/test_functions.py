@@ -105,9 +105,19 @@ def test_other_memory_is_another_version(functions: Functions, api: LambdaApi) -
     brought(functions, api, version(2))
     api.functions[NAME].latest.memory = 2048
     assert label_of(version(2), PLACE, functions.release(NAME)) != first
-    with pytest.raises(Refused, match="Memory or time-out of function iris-production-model were changed"):
+    with pytest.raises(Refused, match="The settings of function iris-production-model were changed"):
         bring(functions, NAME, version(3), PLACE, "iris-production-v3-00000000")
     assert brought(functions, api, version(2)) == "3"
+
+
+def test_other_variables_are_another_version_of_the_same_model(functions: Functions, api: LambdaApi) -> None:
+    latest = api.functions[NAME].latest
+    latest.variables["HEADGATE_CORS_ORIGINS"] = "https://a.example"
+    assert brought(functions, api, version(2)) == "2"
+    latest.variables["HEADGATE_CORS_ORIGINS"] = "https://b.example"
+    assert brought(functions, api, version(2)) == "3"
+    latest.variables["HEADGATE_CORS_ORIGINS"] = "https://a.example"
+    assert brought(functions, api, version(2)) == "2"
 
 
 def test_an_image_that_goes_by_tag_is_refused(functions: Functions) -> None:

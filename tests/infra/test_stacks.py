@@ -162,7 +162,7 @@ def test_options_let_in_listed_pages_only(student: Assembly, news: Assembly) -> 
 def test_the_model_function_is_reached_by_its_alias(news: Assembly) -> None:
     function = news.properties("function", "ModelFunction")
     assert (function["MemorySize"], function["Timeout"], function["ReservedConcurrentExecutions"]) == (1024, 20, 7)
-    assert function["Environment"]["Variables"] == {"HEADGATE_LAMBDA_PATH": "/v1/predict-news-category"}
+    assert function["Environment"]["Variables"] == {"HEADGATE_LAMBDA_PATH": "*"}
     alias = news.properties("function", "Alias")
     assert (alias["Name"], "RoutingConfig" in alias) == ("live", False)
     uri = news.properties("front", "Post")["Integration"]["Uri"]

@@ -241,6 +241,15 @@ def test_a_good_version_is_promoted_and_taken_back_by_hand(scene: Scene) -> None
     assert set(scene.answers) == {"1", "2", "400"}  # refusals of the model's are no failures
 
 
+def test_new_settings_are_rolled_out_with_the_model_that_runs(scene: Scene) -> None:
+    scene.until(scene.start(2, at_once=True))
+    scene.api.functions[NAME].latest.variables["HEADGATE_CORS_ORIGINS"] = "https://app.example"
+    run = scene.until(scene.start(2, at_once=True))
+    assert run.ended is not None
+    assert (run.ended.outcome, scene.config) == ("promoted", "3")  # Lambda's third version
+    assert scene.api.functions[NAME].versions["3"].image == scene.api.functions[NAME].versions["2"].image
+
+
 def test_a_failing_version_goes_back_and_callers_saw_its_errors(scene: Scene) -> None:
     with scene.traffic():
         rollout = scene.start(3)

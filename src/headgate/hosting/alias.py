@@ -6,7 +6,7 @@
     go back    alias {version: the one from before}
 
 A version is labelled as endpoint configs are named (`iris-production-v12-1a2b3c4d`: the model version, and a digest of
-image, memory and time-out), so the label is known before Lambda gives the version its number. What an alias runs is
+image and settings), so the label is known before Lambda gives the version its number. What an alias runs is
 called by the labels: `A`, `A+B` where B is beside it, and the bare number of a version that has no label of ours.
 
 Images go by digest. Bringing a version there takes Lambda a while, so `bring` takes one step at a time and is called
@@ -34,8 +34,8 @@ def image_of(version: ModelVersion) -> str:
 
 
 def label_of(version: ModelVersion, place: Place, release: Release) -> str:
-    """What a version is called that has this model, and memory and time-out as the function has them now."""
-    return named(place, version.number, [_digest(image_of(version)), release.memory, release.timeout])
+    """What a version is called that has this model, and the settings that the function has now."""
+    return named(place, version.number, [_digest(image_of(version)), *release.settings])
 
 
 def same_image(one: str, other: str) -> bool:
@@ -58,7 +58,7 @@ def bring(functions: Functions, function: str, version: ModelVersion, place: Pla
         return None
     if label_of(version, place, latest) != label:
         raise Refused(
-            f"Memory or time-out of function {function} were changed since the rollout was started.",
+            f"The settings of function {function} were changed since the rollout was started.",
             hint="Start it again: the new settings are a part of what is rolled out.",
         )
     if latest.failure or not same_image(latest.image, image):

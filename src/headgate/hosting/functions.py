@@ -1,6 +1,6 @@
 """Lambda functions whose image holds a model: the image in force, published versions, and the alias that callers reach.
 
-    $LATEST    what the function would be next: an image, memory and time-out. Nobody calls it
+    $LATEST    what the function would be next: an image and its settings. Nobody calls it
     version    $LATEST as it was when it was published, for good. Its description is the label that we give it
     alias      one version, and beside it at most one more with its share of the calls
 
@@ -53,8 +53,8 @@ class Release:
     version: str
     arn: str
     image: str
-    memory: int
-    timeout: int
+    settings: tuple[str, ...]
+    """What else a version keeps for good, as `key=value`: memory, time-out, and the variables of its environment."""
     label: str
     revision: str
     modified: float
@@ -223,14 +223,19 @@ def _release(body: Mapping[str, Any]) -> Release:
         is_now["Version"],
         is_now["FunctionArn"],
         code.get("ImageUri", ""),
-        is_now.get("MemorySize", 0),
-        is_now.get("Timeout", 0),
+        _settings(is_now),
         is_now.get("Description", ""),
         is_now["RevisionId"],
         _epoch(is_now["LastModified"]),
         busy="Pending" in states or "InProgress" in states,
         failure=" ".join(failures),
     )
+
+
+def _settings(configuration: Mapping[str, Any]) -> tuple[str, ...]:
+    variables: Mapping[str, str] = configuration.get("Environment", {}).get("Variables", {})
+    size = {name: configuration.get(name, 0) for name in ("MemorySize", "Timeout")}
+    return tuple(f"{name}={value}" for name, value in (*size.items(), *sorted(variables.items())))
 
 
 def _epoch(text: str) -> float:

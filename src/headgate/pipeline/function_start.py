@@ -118,8 +118,7 @@ class _There:
         """Raises Refused where the alias runs this already."""
         runs = self._functions.release(self.function, self.alias.version)
         same = same_image(runs.image, image)
-        unchanged = (runs.memory, runs.timeout) == (self.latest.memory, self.latest.timeout)
-        if self.state.config_name == label or (same and unchanged):
+        if self.state.config_name == label or (same and runs.settings == self.latest.settings):
             raise Refused(
                 f"{self.function} runs version {version.number} already.",
                 hint="`headgate train` makes a new candidate.",

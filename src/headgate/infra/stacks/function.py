@@ -6,7 +6,8 @@ is given at first, and nothing in the template's lines of these two ever changes
 templates, not the world, and leaves a resource alone whose lines are as they were. The image is a parameter, whose
 value stays what it was at the first deployment (`headgate infra deploy` passes it only when it is told one).
 
-A change of memory or time-out reaches the function, and callers with the next release, as a version is never changed.
+A change of memory, time-out or origins reaches the function, and callers with the next release (of the same model, if
+need be), as a version is never changed.
 """
 
 import aws_cdk as cdk
@@ -25,7 +26,7 @@ def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack | None:
         return None
     stack = open_stack(app, site, "function", "the function that holds the model")
     image = image_parameter(stack, MODEL_IMAGE, "holds the first model (`headgate image --for lambda`)")
-    variables = {"HEADGATE_LAMBDA_PATH": site.path}
+    variables = {"HEADGATE_LAMBDA_PATH": "*"}  # the API has one path alone, and versions that run must follow it
     front = site.settings.front
     if front and front.origins:
         variables["HEADGATE_CORS_ORIGINS"] = ",".join(front.origins)
