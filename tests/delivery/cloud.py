@@ -24,6 +24,7 @@ from headgate.wiring.delivery import Delivery, launch
 from headgate.wiring.monitor import RollbackMonitor
 from headgate.wiring.targets import bucket_of
 from tests.delivery.front import ALARMS, Front
+from tests.delivery.iam import Policies
 from tests.system.engine import RunningEngine, until
 from tests.system.rollouts import ENVIRONMENT, PERSON, VERSIONS, Scene, write_hooks
 
@@ -43,9 +44,13 @@ class Cloud(Scene):
         self.bucket = names.bucket(name, ENVIRONMENT, self.account, self.region)
         self.client("s3").create_bucket(Bucket=self.bucket)
         engine.sagemaker.create_model_package_group(ModelPackageGroupName=names.group(name, ENVIRONMENT))
+        self._built = synthesise(Site.of(self.project.spec, ENVIRONMENT), self.folder / "templates", os.environ, silent)
+        self.policies = Policies(Site.of(self.project.spec, ENVIRONMENT), self._built)
+        front.iam.projects.append(self.policies)
         self.make_machine()
-        self.delivery = self.make_delivery()
-        front.functions |= {"tick": self.delivery.tick, "approval": self.delivery.approval, "monitor": self.monitor}
+        self.delivery = self.make_delivery("tick")
+        approval = self.make_delivery("approval")
+        front.functions |= {"tick": self.delivery.tick, "approval": approval.approval, "monitor": self.monitor}
         sns = self.client("sns")
         self.topic = sns.create_topic(Name=names.topic(name, ENVIRONMENT))["TopicArn"]
         url = f"http://127.0.0.1:{front.port}{ALARMS}"
@@ -58,6 +63,7 @@ class Cloud(Scene):
         document = json.loads(path.read_text())
         where = {"target": "aws", "account": self.account, "region": self.region}
         document["environments"][ENVIRONMENT] |= where | ({"hosting": hosting} if hosting else {})
+        document["github"] = {"repository": f"acme/{self.name}"}
         path.write_text(json.dumps(document))
 
     def client(self, service: str) -> Any:
@@ -79,16 +85,17 @@ class Cloud(Scene):
         """Those in the bucket."""
         return Rollouts(self.store, ENVIRONMENT)
 
-    def make_delivery(self) -> Delivery:
-        """What a new process of the functions has."""
-        evidence = Evidence(self.connection)
-        return Delivery(
-            self.name, ENVIRONMENT, self.connection, self.store, self.machine, evidence=evidence, poll_seconds=1
-        )
+    def make_delivery(self, role: str) -> Delivery:
+        """What a new process of one of the functions has: the rights of its role, and no others."""
+        connection = AwsConnection.of(self.name, ENVIRONMENT, self.account, self.region)
+        connection._session.set_credentials(self.policies.key_of(role), "secret")
+        store, machine = bucket_of(connection, self.name), Machine(connection, self.name)
+        evidence = Evidence(connection)
+        return Delivery(self.name, ENVIRONMENT, connection, store, machine, evidence=evidence, poll_seconds=1)
 
     def monitor(self, event: Mapping[str, Any], seconds_left: Callable[[], float] = lambda: 600.0) -> dict[str, Any]:
         """Call the rollback monitor, in a new process so to speak."""
-        return RollbackMonitor(self.make_delivery())(event, seconds_left)
+        return RollbackMonitor(self.make_delivery("monitor"))(event, seconds_left)
 
     # ---- the machine
 
@@ -113,9 +120,7 @@ class Cloud(Scene):
     @cached_property
     def _definition(self) -> str:
         """What the project's own template says of the machine."""
-        site = Site.of(self.project.spec, ENVIRONMENT)
-        built = synthesise(site, self.folder / "templates", os.environ, silent)
-        (path,) = (made.template for made in built if made.outline.id == "machine")
+        (path,) = (made.template for made in self._built if made.outline.id == "machine")
         properties = json.loads(path.read_bytes())["Resources"]["Machine"]["Properties"]
         assert properties["StateMachineName"] == names.machine(self.name, ENVIRONMENT)
         return str(properties["DefinitionString"])

@@ -56,6 +56,7 @@ def endpoint(alone: RunningEngine, front: Front) -> Iterator[Cloud]:
     with cloud.load(rate=80, clients=200) as total:
         yield cloud
         assert (found := total()).failed == 0, found.failures[:3]
+    assert front.iam.denied == [], "roles need rights that the templates do not give them"
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from botocore.credentials import Credentials
 
 from headgate.engine.home import EngineFile
 from headgate.errors import HeadgateError
+from tests.delivery.iam import Iam
 
 Handler = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
@@ -38,6 +39,7 @@ class Front:
         """The endpoint configs that were asked for."""
         self.down = False
         """Whether SageMaker's control API answers nobody."""
+        self.iam = Iam()
         self._one_at_a_time = threading.Lock()
         self._file = file
         self._moto = moto
@@ -63,6 +65,9 @@ class Front:
         """What is behind this request."""
         target = headers.get("x-amz-target", "")
         request: dict[str, Any] = {"method": method, "path": path, "headers": headers, "body": body}
+        refusal = self.iam.refusal(method, path, headers, body)
+        if refusal is not None:
+            return refusal
         if path == ALARMS:
             return self._alarm(json.loads(body))
         if path.startswith(FUNCTIONS):

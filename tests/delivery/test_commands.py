@@ -20,9 +20,14 @@ pytestmark = pytest.mark.slow
 class Typed:
     """Commands typed in the project's folder, in this process: starting an interpreter for each takes longer."""
 
-    def __init__(self, cloud: Cloud, capture: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, cloud: Cloud, capture: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> None:
         self._cloud = cloud
         self._capture = capture
+        self._patch = patch
+
+    def by(self, workflow: str) -> None:
+        """From now on with the rights of a workflow, and no others."""
+        self._patch.setenv("AWS_ACCESS_KEY_ID", self._cloud.policies.key_of(f"github-{workflow}"))
 
     def __call__(self, *words: str, code: int = 0) -> str:
         """What a command prints, result and messages."""
@@ -45,7 +50,7 @@ class Typed:
 @pytest.fixture
 def types(cloud: Cloud, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Typed:
     monkeypatch.setenv("HEADGATE_HOME", str(cloud.engine.home.path))
-    return Typed(cloud, capsys)
+    return Typed(cloud, capsys, monkeypatch)
 
 
 def packaged(cloud: Cloud, salt: str) -> str:
@@ -68,6 +73,7 @@ def test_registered_pinned_and_rolled_out(cloud: Cloud, types: Typed) -> None:
     digest = packaged(cloud, "first")
     assert "should be ACCOUNT.dkr.ecr" in types("register", code=2)
     assert "has no digest" in types("register", "--image", "repo/headgate-serving:latest", code=2)
+    types.by("train")
     registered = types.document("register", "--image", IMAGE)
     number = registered["version"]
     assert registered["url"] == f"s3://{cloud.bucket}/packages/{digest}/model.tar.gz"
@@ -75,6 +81,7 @@ def test_registered_pinned_and_rolled_out(cloud: Cloud, types: Typed) -> None:
     assert types.document("register", "--image", IMAGE)["created"] is False
     for_the_engine(cloud, digest)
 
+    types.by("release")
     assert "no version is pinned" in types("rollout", "start", "--pinned", code=3)
     pinned = types.document("pin", str(number))
     text = Path(pinned["file"]).read_text()
@@ -105,14 +112,16 @@ def test_a_person_approves_and_takes_back(cloud: Cloud, types: Typed) -> None:
     rollout = cloud.rollouts.open()
     assert rollout is not None
     until(lambda: rollout.run().token, 20, "the machine asks")
+    types.by("deliver")
     assert "is under way" in types("rollout", "start", "--version", str(number), code=5)
     assert "waits for approval" in types("rollout", "why")
     types("approve", str(number), "--reason", "seen")
     assert cloud.finished(rollout)[0] == "SUCCEEDED"
+    assert "variant: stable" in types("invoke", '{"x": 1.0, "y": 2.0}')
+    types.by("rollback")
     types("rollback", "--reason", "a change of mind")
     assert cloud.config() == before
     assert "a change of mind" in types("rollout", "history")
-    assert "variant: stable" in types("invoke", '{"x": 1.0, "y": 2.0}')
 
 
 def test_another_account_is_refused_before_anything_is_asked(cloud: Cloud, types: Typed) -> None:

@@ -55,7 +55,7 @@ def test_a_function_is_rolled_out_and_back_by_typing(
     words: Cloud, api: LambdaApi, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HEADGATE_HOME", str(words.engine.home.path))
-    types = Typed(words, capsys)
+    types = Typed(words, capsys, monkeypatch)
     packaged(words, "words")
     types("register", "--image", image(2))
     types("approve", "1", "--env", "production")

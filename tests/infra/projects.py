@@ -24,6 +24,7 @@ NEWS = """
 project: news-category
 task: classification
 data: {source: data/news.csv, target: category}
+github: {repository: acme/news, owner_id: 17, repository_id: 4711}
 route: /predict-news-category
 environments:
   cloud:

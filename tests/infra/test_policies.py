@@ -67,7 +67,8 @@ ROLES: list[tuple[str, str, str, Context, str]] = [
     ("tick", "sagemaker:CreateModel", MODEL, {}, "allow"),
     ("tick", "sagemaker:DeleteEndpoint", ENDPOINT, {}, "deny"),
     ("tick", "sagemaker:DeleteEndpointConfig", CONFIG, {}, "deny"),
-    ("tick", "sagemaker:UpdateModelPackage", PACKAGE, {}, "deny"),
+    ("tick", "sagemaker:UpdateModelPackage", PACKAGE, {}, "allow"),  # it carries a person's word to the registry
+    ("monitor", "sagemaker:UpdateModelPackage", PACKAGE, {}, "allow"),
     ("tick", "sagemaker:InvokeEndpoint", ENDPOINT, {}, "allow"),
     ("tick", "iam:PassRole", EXECUTION, TO_SAGEMAKER, "allow"),
     ("tick", "iam:PassRole", EXECUTION, TO_LAMBDA, "deny"),
@@ -106,10 +107,12 @@ ROLES: list[tuple[str, str, str, Context, str]] = [
     ("front", "s3:GetObject", f"{BUCKET}/packages/aa/model.tar.gz", {}, "deny"),
     ("front", "logs:PutLogEvents", f"{LOGS}/front:log-stream:a", {}, "allow"),
     ("front", "logs:PutLogEvents", f"{LOGS}/tick:log-stream:a", {}, "deny"),
-    # A pull request keeps its image and looks; training registers; only a delivery starts a rollout.
+    # A pull request keeps its image; training registers; only a delivery starts a rollout.
     ("github-pull-request", "ecr:PutImage", IMAGES, {}, "allow"),
     ("github-pull-request", "ecr:BatchDeleteImage", IMAGES, {}, "deny"),
     ("github-pull-request", "sagemaker:CreateModelPackage", PACKAGE, {}, "deny"),
+    ("github-pull-request", "sagemaker:DescribeModelPackage", PACKAGE, {}, "deny"),
+    ("github-pull-request", "s3:GetObject", f"{BUCKET}/packages/aa/row.json", {}, "deny"),
     ("github-pull-request", "s3:PutObject", f"{BUCKET}/packages/aa/model.tar.gz", {}, "deny"),
     ("github-pull-request", "states:StartExecution", MACHINE, {}, "deny"),
     ("github-train", "sagemaker:CreateModelPackage", PACKAGE, {}, "allow"),
@@ -124,6 +127,12 @@ ROLES: list[tuple[str, str, str, Context, str]] = [
     ("github-rollback", "sagemaker:InvokeEndpoint", ENDPOINT, {}, "deny"),
     ("github-deliver", "s3:PutObject", f"{BUCKET}/rollouts/production/1/000002.json", ONCE, "allow"),
     ("github-deliver", "s3:PutObject", f"{BUCKET}/rollouts/production/1/000002.json", AGAIN, "deny"),
+    ("github-release", "states:StartExecution", MACHINE, {}, "allow"),
+    ("github-release", "sagemaker:UpdateModelPackage", PACKAGE, {}, "allow"),
+    ("github-release", "ecr:PutImage", IMAGES, {}, "deny"),
+    ("github-release", "s3:PutObject", f"{BUCKET}/packages/aa/model.tar.gz", {}, "deny"),
+    ("github-rollback", "s3:GetObject", f"{BUCKET}/packages/aa/model.tar.gz", {}, "deny"),
+    ("approval", "s3:GetObject", f"{BUCKET}/packages/aa/model.tar.gz", {}, "deny"),
     ("github-rollback", "states:StartExecution", MACHINE, {}, "allow"),
     ("github-rollback", "sagemaker:UpdateModelPackage", PACKAGE, {}, "deny"),
     ("github-rollback", "s3:PutObject", f"{BUCKET}/packages/aa/model.tar.gz", {}, "deny"),
@@ -233,28 +242,21 @@ def test_what_services_may_do(
 
 
 @pytest.mark.parametrize(("role", "action", "resource", "context", "expected"), ON_LAMBDA)
-def test_what_workflows_may_do_where_there_is_a_function(
-    *, role: str, action: str, resource: str, context: Context, expected: str
+def test_what_roles_may_do_where_there_is_a_function(
+    news: Assembly, *, role: str, action: str, resource: str, context: Context, expected: str
 ) -> None:
-    from headgate.infra.site import Site
-    from tests.infra.projects import NEWS as TEXT
-    from tests.infra.projects import spec_of
-
-    site = Site.of(spec_of(f"{TEXT}github: {{repository: acme/news}}\n"), "cloud")
-    found = roles(site)[role]
-    assert (
-        decide(Request("arn:aws:iam::123456789012:role/x", action, resource, context), [found.document()], [])
-        == expected
-    )
+    arn, documents = identity(news, role)
+    assert decide(Request(arn, action, resource, context), documents, attached(news)) == expected
 
 
 UNBOUNDED = {
     "ecr:GetAuthorizationToken",
     "cloudwatch:PutMetricData",
     "cloudwatch:GetMetricData",
-    "cloudwatch:ListMetrics",
     "xray:PutTraceSegments",
     "xray:PutTelemetryRecords",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
     "logs:CreateLogDelivery",
     "logs:GetLogDelivery",
     "logs:UpdateLogDelivery",

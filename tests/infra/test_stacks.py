@@ -13,6 +13,7 @@ from headgate.errors import Refused, UsageError
 from headgate.infra.app import LARGEST, assemble
 from headgate.infra.machine import definition
 from headgate.infra.outline import outline
+from headgate.infra.policies import roles
 from headgate.infra.site import Site
 from headgate.spec import load, template
 from tests.infra.conftest import Assembly, Synth, folder_of
@@ -37,7 +38,7 @@ def test_each_project_has_the_stacks_it_needs_in_order(student: Assembly, news: 
     assert list(stacks(student)) == list(rolled)
     assert stacks(student) == rolled
     assert stacks(iris) == {**rolled, "github": ("base",)}
-    assert stacks(news) == {**rolled, "function": ("base",), "front": ("base", "function")}
+    assert stacks(news) == {**rolled, "function": ("base",), "front": ("base", "function"), "github": ("base",)}
     assert {made.outline.name for made in student.built} == {f"student-score-production-{stack}" for stack in rolled}
 
 
@@ -245,7 +246,7 @@ def test_the_functions_of_delivery_are_there(iris: Assembly) -> None:
         assert callable(getattr(import_module(module), handler))
 
 
-def test_a_workflow_is_known_by_its_repository_and_what_it_runs_for(iris: Assembly) -> None:
+def test_a_workflow_is_known_by_its_repository_and_what_it_runs_for(iris: Assembly, news: Assembly) -> None:
     subjects = {}
     for name, role in iris.resources("AWS::IAM::Role").items():
         if name.startswith("github/"):
@@ -257,13 +258,19 @@ def test_a_workflow_is_known_by_its_repository_and_what_it_runs_for(iris: Assemb
         "iris-production-github-pull-request": "repo:acme/iris:pull_request",
         "iris-production-github-train": "repo:acme/iris:ref:refs/heads/main",
         "iris-production-github-deliver": "repo:acme/iris:environment:production",
+        "iris-production-github-release": "repo:acme/iris:environment:production",
         "iris-production-github-rollback": "repo:acme/iris:environment:production",
     }
     roles = iris.resources("AWS::IAM::Role").items()
     sessions = {
         name: role["Properties"].get("MaxSessionDuration") for name, role in roles if name.startswith("github/")
     }
-    assert sorted(map(str, sessions.values())) == ["21600", "None", "None", "None"], "a job lives for six hours"
+    assert sorted(map(str, sessions.values())) == ["21600", "21600", "None", "None", "None"], (
+        "a job lives for six hours"
+    )
+    with_ids = news.resources("AWS::IAM::Role")["github/GithubDeliverRole"]["Properties"]["AssumeRolePolicyDocument"]
+    subject = with_ids["Statement"][0]["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
+    assert subject == "repo:acme@17/news@4711:environment:cloud", "as GitHub names repositories since July 2026"
     provider = iris.template("github")["Resources"]["Provider"]
     assert (provider["Condition"], provider["DeletionPolicy"]) == ("MakesProvider", "Retain")
     assert iris.template("github")["Parameters"]["GitHubProvider"]["Default"] == "existing"
@@ -382,3 +389,12 @@ def test_an_environment_on_this_machine_is_refused() -> None:
         Site.of(spec_of(IRIS), "local")
     with pytest.raises(UsageError, match="no environment 'nowhere'"):
         Site.of(spec_of(IRIS), "nowhere")
+
+
+def test_pull_requests_reach_the_first_environment_alone() -> None:
+    text, _ = PROJECTS["iris"]
+    site = "target: aws\n    account: '123456789012'\n    region: eu-central-1"
+    spec = spec_of(f"{text}  staging:\n    {site}\n")
+    made = {name: {*roles(Site.of(spec, name))} for name in ("staging", "production")}
+    assert {name for name, keys in made.items() if "github-pull-request" in keys} == {"staging"}
+    assert all("github-deliver" in keys for keys in made.values())

@@ -93,7 +93,7 @@ class Delivery:
                 "headgate.yaml says nothing of GitHub.",
                 hint="Add it: `github: {repository: owner/name, branch: main}`.",
             )
-        sites = [_site(spec.project, name, found) for name, found in spec.environments.items() if found.target == "aws"]
+        sites = tuple(_site(spec.project, name, spec.environments[name]) for name in spec.delivered)
         if not sites:
             raise UsageError(
                 "No environment of headgate.yaml is on AWS, and workflows deliver nowhere else.",
@@ -106,7 +106,7 @@ class Delivery:
             folder=_plain("the project's folder in the repository", folder),
             store=_plain("store", spec.store),
             watched=tuple(_inside(folder, path) for path in _watched(project)),
-            sites=tuple(sorted(sites, key=lambda site: site.name == "production")),
+            sites=sites,
         )
 
     @property

@@ -98,7 +98,7 @@ def _run(delivery: Delivery) -> str:
             "run-job",
             delivery,
             site,
-            "deliver",
+            "release",
             release=fill("run-version", {"site": site.name, "watch": _watch(site)}),
         )
         for site in delivery.sites
@@ -111,7 +111,7 @@ def _pinned(delivery: Delivery) -> str:
     sites = delivery.sites
     before = ["changes", *(f"to-{site.name}" for site in sites)]
     jobs = [
-        _job("pinned-job", delivery, site, "deliver", needs=_needs("changes", previous))
+        _job("pinned-job", delivery, site, "release", needs=_needs("changes", previous))
         for site, previous in zip(sites, before, strict=False)
     ]
     outputs = [f"{_quoted(site.name)}: ${{{{ steps.changes.outputs.{site.name} }}}}" for site in sites]

@@ -23,10 +23,10 @@ def read_and_append(site: Site, role: str) -> list[Statement]:
     return [
         Statement(
             role,
-            "ReadLogsAndPackages",
+            "ReadLogs",
             ("s3:GetObject",),
-            (f"{site.bucket_arn}/rollouts/*", f"{site.bucket_arn}/packages/*"),
-            why="Entries are named by rollout and number, packages by their digest.",
+            (f"{site.bucket_arn}/rollouts/*",),
+            why="Entries are named by rollout and number.",
         ),
         find(site, role),
         Statement(
@@ -38,6 +38,17 @@ def read_and_append(site: Site, role: str) -> list[Statement]:
         ),
         use_key(site, role, ("kms:Decrypt", "kms:GenerateDataKey")),
     ]
+
+
+def read_packages(site: Site, role: str) -> Statement:
+    """Read packages, and the rows that their versions were judged by."""
+    return Statement(
+        role,
+        "ReadPackages",
+        ("s3:GetObject",),
+        (f"{site.bucket_arn}/packages/*",),
+        why="Packages are named by their digest.",
+    )
 
 
 def find(site: Site, role: str) -> Statement:
@@ -70,6 +81,17 @@ def versions(site: Site, role: str) -> list[Statement]:
     ]
 
 
+def decide(site: Site, role: str) -> Statement:
+    """Approve or reject a version in the registry."""
+    return Statement(
+        role,
+        "DecideOnVersions",
+        ("sagemaker:UpdateModelPackage",),
+        (site.package_arns[1],),
+        why="Versions are numbered.",
+    )
+
+
 def ask(site: Site, role: str) -> Statement:
     """Ask the endpoint."""
     return Statement(role, "Ask", ("sagemaker:InvokeEndpoint",), (site.endpoint_arn,))
@@ -80,9 +102,9 @@ def evidence(role: str) -> Statement:
     return Statement(
         role,
         "ReadMetrics",
-        ("cloudwatch:GetMetricData", "cloudwatch:ListMetrics"),
+        ("cloudwatch:GetMetricData",),
         ("*",),
-        why="These actions know no resources; they only read.",
+        why="This action knows no resources; it only reads.",
     )
 
 

@@ -19,9 +19,11 @@ from headgate.infra.access import (
     answer,
     ask,
     dead_letters,
+    decide,
     evidence,
     find,
     read_and_append,
+    read_packages,
     start,
     use_key,
     versions,
@@ -64,19 +66,13 @@ def _function(site: Site, key: str, purpose: str, statements: list[Statement]) -
 def _execution(site: Site) -> Role:
     key = "execution"
     statements = (
-        Statement(
-            key,
-            "ReadPackages",
-            ("s3:GetObject",),
-            (f"{site.bucket_arn}/packages/*",),
-            why="Packages are named by their digest.",
-        ),
+        read_packages(site, key),
         find(site, key),
         Statement(
             key,
             "WriteCaptures",
             ("s3:PutObject",),
-            (f"{site.bucket_arn}/capture/*",),
+            _captures(site),
             why="Captures are named by endpoint, variant and hour.",
         ),
         use_key(site, key, ("kms:Decrypt", "kms:GenerateDataKey")),
@@ -105,6 +101,13 @@ def _execution(site: Site) -> Role:
     return Role(key, name, "models run as it", Trust("sagemaker.amazonaws.com", conditions=account), statements)
 
 
+def _captures(site: Site) -> tuple[str, ...]:
+    """Where models may write what they capture: the bucket of the environment, or the one that `capture` names."""
+    to = site.settings.capture.to if site.settings.capture else None
+    elsewhere = (to or "").removeprefix("s3://").rstrip("/")
+    return (f"arn:{site.partition}:s3:::{elsewhere}/*",) if to else (f"{site.bucket_arn}/capture/*",)
+
+
 def _tick(site: Site) -> Role:
     key = "tick"
     return _function(site, key, "takes the steps of a rollout", _steps(site, key))
@@ -118,11 +121,13 @@ def _monitor(site: Site) -> Role:
 
 
 def _steps(site: Site, role: str) -> list[Statement]:
-    """Whatever a tick does: read and write the log, read the registry, move the endpoint or alias, and wake who waits.
+    """Whatever a tick does: read and write the log, carry a person's word to the registry, move the endpoint or alias,
+    and wake who waits.
 
     It starts executions too: one has 25,000 events at most, and hands over to the next before.
     """
-    log = [*read_and_append(site, role), *versions(site, role), answer(site, role), start(site, role)]
+    log = [*read_and_append(site, role), read_packages(site, role), *versions(site, role), decide(site, role)]
+    log += [answer(site, role), start(site, role)]
     return [*log, *(_move_endpoint(site, role) if site.has_endpoint else _release(site, role))]
 
 
@@ -161,7 +166,7 @@ def _machine(site: Site) -> Role:
         Statement(
             key,
             "Trace",
-            ("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
+            ("xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"),
             ("*",),
             why="These actions know no resources.",
         ),
@@ -197,7 +202,6 @@ def _move_endpoint(site: Site, role: str) -> list[Statement]:
             "MakeReleases",
             (
                 "sagemaker:CreateModel",
-                "sagemaker:DescribeModel",
                 "sagemaker:CreateEndpointConfig",
                 "sagemaker:DescribeEndpointConfig",
                 "sagemaker:AddTags",

@@ -29,6 +29,8 @@ class Site:
     region: str
     route: str
     github: GitHub | None
+    comes_first: bool = True
+    """Whether deliveries come here before all other environments."""
 
     @classmethod
     def of(cls, spec: Spec, environment: str) -> "Site":
@@ -45,7 +47,8 @@ class Site:
                 hint="An environment with `target: aws`, an account and a region does.",
             )
         route = spec.route or "/invocations"
-        return cls(spec.project, environment, settings, settings.account, settings.region, route, spec.github)
+        first = spec.delivered[0] == environment
+        return cls(spec.project, environment, settings, settings.account, settings.region, route, spec.github, first)
 
     @property
     def kind(self) -> Kind:

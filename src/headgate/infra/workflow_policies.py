@@ -1,26 +1,38 @@
-"""The roles of GitHub's workflows: one each, taken on by a token that says which repository and what it runs for.
+"""The roles of GitHub's workflows, taken on by a token that says which repository and what it runs for.
 
-    pull-request    pull requests of the repository: build and keep the image, look, change nothing that serves
+    pull-request    pull requests of the repository: keep the image, in the first environment alone
     train           the branch (schedules run on it): upload packages and images, register versions
-    deliver         the GitHub environment of this name: register, start rollouts, approve
-    rollback        the same GitHub environment: start a way back, stop a rollout
+    deliver         the GitHub environment of this name: the same, and approve, start rollouts, ask
+    release         the same, for versions that are registered: by hand, or pinned by a commit
+    rollback        the same: start a way back, stop a rollout
 
-A GitHub environment can ask for approval before its jobs get their token: its name is what the trust of `deliver` and
-`rollback` is tied to. A fork's pull request gets no token from GitHub at all.
+A GitHub environment can ask for approval before its jobs get their token, and say which branches may: its name is what
+the trust is tied to. A fork's pull request gets no token from GitHub at all. Tokens name repositories that were made or
+renamed since July 2026 with their ids (`owner@1/name@2`), which `github` in headgate.yaml then has to say.
 """
 
 from collections.abc import Callable
 
 from headgate.core import names
-from headgate.infra.access import answer, ask, evidence, find, read_and_append, start, use_key, versions
+from headgate.infra.access import (
+    answer,
+    ask,
+    decide,
+    find,
+    read_and_append,
+    read_packages,
+    start,
+    use_key,
+    versions,
+)
 from headgate.infra.site import ALIAS, Site
 from headgate.infra.statement import HOUR, Conditions, Role, Statement, Trust
+from headgate.spec.model import GitHub
 
 ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
 LONGEST_JOB = 6 * HOUR
 """Seconds after which GitHub ends a job. One that follows a rollout needs its role for as long."""
-WORKFLOWS = ("pull-request", "train", "deliver", "rollback")
 
 _Statements = Callable[[Site, str], list[Statement]]
 
@@ -28,7 +40,6 @@ PUSH = (
     "ecr:BatchCheckLayerAvailability",
     "ecr:BatchGetImage",
     "ecr:CompleteLayerUpload",
-    "ecr:DescribeImages",
     "ecr:GetDownloadUrlForLayer",
     "ecr:InitiateLayerUpload",
     "ecr:PutImage",
@@ -45,16 +56,25 @@ def workflow_roles(site: Site) -> list[Role]:
     """A role for each workflow; none where the project has no `github`."""
     if site.github is None:
         return []
-    repository = f"repo:{site.github.repository}"
-    here = f"{repository}:environment:{site.environment}"
-    return [
-        _role(site, "pull-request", "checks pull requests", f"{repository}:pull_request", _images),
-        _role(
-            site, "train", "trains again and registers", f"{repository}:ref:refs/heads/{site.github.branch}", _register
-        ),
+    repository = f"repo:{_named(site.github)}"
+    branch, here = f"{repository}:ref:refs/heads/{site.github.branch}", f"{repository}:environment:{site.environment}"
+    found = [
+        _role(site, "train", "trains again and registers", branch, _register),
         _role(site, "deliver", "delivers what was merged", here, _deliver, longest=LONGEST_JOB),
+        _role(site, "release", "rolls out what is registered", here, _release, longest=LONGEST_JOB),
         _role(site, "rollback", "takes a version back by hand", here, _steer),
     ]
+    if site.comes_first:
+        found.append(_role(site, "pull-request", "keeps pull requests' images", f"{repository}:pull_request", _images))
+    return found
+
+
+def _named(github: GitHub) -> str:
+    """The repository as GitHub's tokens name it."""
+    if github.owner_id is None or github.repository_id is None:
+        return github.repository
+    owner, name = github.repository.split("/")
+    return f"{owner}@{github.owner_id}/{name}@{github.repository_id}"
 
 
 def _role(
@@ -68,31 +88,22 @@ def _role(
 
 
 def _images(site: Site, role: str) -> list[Statement]:
-    """Images are pushed; what is registered already is looked at, so that a candidate can be held against it."""
+    """Images are pushed."""
     return [
         Statement(role, "PushImages", PUSH, (site.arn("ecr", f"repository/{site.repository}"),)),
         Statement(
             role, "LogInToRegistry", ("ecr:GetAuthorizationToken",), ("*",), why="This action knows no resources."
         ),
-        Statement(
-            role,
-            "ReadPackages",
-            ("s3:GetObject",),
-            (f"{site.bucket_arn}/packages/*",),
-            why="Packages are named by their digest.",
-        ),
-        find(site, role),
-        use_key(site, role, ("kms:Decrypt",)),
-        *versions(site, role),
     ]
 
 
 def _register(site: Site, role: str) -> list[Statement]:
-    group, packages = site.package_arns
-    pushed = [statement for statement in _images(site, role) if statement.sid != "UseKey"]
     return [
-        *pushed,
+        *_images(site, role),
+        read_packages(site, role),
+        find(site, role),
         use_key(site, role, ("kms:Decrypt", "kms:GenerateDataKey")),
+        *versions(site, role),
         Statement(
             role,
             "UploadPackages",
@@ -103,30 +114,26 @@ def _register(site: Site, role: str) -> list[Statement]:
         Statement(
             role,
             "RegisterVersions",
-            ("sagemaker:CreateModelPackage", "sagemaker:CreateModelPackageGroup"),
-            (group, packages),
+            ("sagemaker:CreateModelPackage",),
+            site.package_arns,
             why="Versions are numbered.",
         ),
     ]
 
 
 def _deliver(site: Site, role: str) -> list[Statement]:
-    twice = ("FindObjects", "ReadPackages", "ReadVersions", "UseKey")
-    kept = [statement for statement in _register(site, role) if statement.sid not in twice]
-    approve = Statement(
-        role,
-        "ApproveVersions",
-        ("sagemaker:UpdateModelPackage",),
-        (site.package_arns[1],),
-        why="Versions are numbered.",
+    released = _release(site, role)
+    twice = {statement.sid for statement in released}
+    asks = (
+        ask(site, role)
+        if site.has_endpoint
+        else Statement(role, "Ask", ("lambda:InvokeFunction",), (f"{site.function_arn('model')}:{ALIAS}",))
     )
-    steered = [*kept, approve, *_steer(site, role)]
-    if site.has_endpoint:
-        return [*steered, ask(site, role)]
-    return [
-        *steered,
-        Statement(role, "Ask", ("lambda:InvokeFunction",), (f"{site.function_arn('model')}:{ALIAS}",)),
-    ]
+    return [*(s for s in _register(site, role) if s.sid not in twice), *released, asks]
+
+
+def _release(site: Site, role: str) -> list[Statement]:
+    return [decide(site, role), read_packages(site, role), *_steer(site, role)]
 
 
 def _steer(site: Site, role: str) -> list[Statement]:
@@ -136,7 +143,6 @@ def _steer(site: Site, role: str) -> list[Statement]:
         *read_and_append(site, role),
         *versions(site, role),
         looks,
-        evidence(role),
         answer(site, role),
         start(site, role),
     ]

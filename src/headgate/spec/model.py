@@ -168,6 +168,13 @@ class GitHub(Section):
     schedule: Annotated[str, StringConstraints(pattern=r"^[0-9*,/ -]{9,40}$")] | None = Field(
         default=None, description="When to train again whatever changed, as cron says it, in UTC: `0 3 * * 1`."
     )
+    owner_id: int | None = Field(
+        default=None,
+        ge=1,
+        description="With `repository_id`, for repositories made or renamed since July 2026: GitHub names them so in "
+        "its tokens. `gh api repos/OWNER/NAME --jq '.owner.id, .id'` prints both.",
+    )
+    repository_id: int | None = Field(default=None, ge=1, description="See `owner_id`.")
 
 
 class Spec(Section):
@@ -205,6 +212,12 @@ class Spec(Section):
         return self.task == "classification" if wanted is None else wanted
 
     @property
+    def delivered(self) -> list[str]:
+        """The environments on AWS in the order of delivery: production comes last."""
+        names = [name for name, environment in self.environments.items() if environment.target == "aws"]
+        return sorted(names, key=lambda name: name == "production")
+
+    @property
     def digest(self) -> str:
         """Equal for specs that say the same, defaults included, however they are written."""
         return digest_json(self.model_dump(mode="json"))
@@ -220,6 +233,9 @@ def crossed(document: dict[str, Any]) -> list[str]:
             lacking = [key for key in ("account", "region") if environment.get(key) is None]
             if environment.get("target") == "aws" and lacking:
                 problems.append(f"environments/{name}: target aws needs {' and '.join(lacking)}")
+    github = _mapping(document, "github")
+    if len({"owner_id", "repository_id"} & github.keys()) == 1:
+        problems.append("github: owner_id and repository_id go together; give both, or neither")
     problems += columns_crossed(data, _mapping(document, "train").get("recipe", "xgboost"))
     if task not in ("classification", "regression"):
         return problems
