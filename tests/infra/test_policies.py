@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from headgate.infra.policies import roles
+from headgate.infra.site import Site
 from headgate.infra.statement import Role
 from tests.infra.conftest import Assembly
 from tests.infra.evaluation import Document, Request, decide
-from tests.infra.projects import PROJECTS, site_of
+from tests.infra.projects import PROJECTS, site_of, spec_of
 
 pytestmark = pytest.mark.slow
 
@@ -318,3 +319,17 @@ def test_the_machine_may_do_what_its_states_do(iris: Assembly) -> None:
             assert decide(Request(arn, action, resource), documents, []) == "allow", action
             asked.add(action)
     assert asked == {"lambda:InvokeFunction", "sagemaker:DescribeModelPackage"}
+
+
+def test_models_write_captures_where_the_environment_says() -> None:
+    text, environment = PROJECTS["iris"]
+    to = "s3://lake/iris"
+    spec = spec_of(
+        text.replace("    front: {version: v2}\n", f"    front: {{version: v2}}\n    capture: {{to: {to}}}\n")
+    )
+    document = roles(Site.of(spec, environment))["execution"].document()
+    arn = "arn:aws:iam::123456789012:role/iris-production-execution"
+    wanted = {"arn:aws:s3:::lake/iris/a.jsonl": "allow", "arn:aws:s3:::lake/other/a.jsonl": "deny",
+              f"{BUCKET}/capture/a.jsonl": "deny"}  # fmt: skip
+    for thing, expected in wanted.items():
+        assert decide(Request(arn, "s3:PutObject", thing), [document], []) == expected, thing
