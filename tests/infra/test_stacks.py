@@ -5,11 +5,12 @@ import re
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from headgate.errors import Refused, UsageError
+from headgate.infra.alarms import FEWEST
 from headgate.infra.app import LARGEST, assemble
 from headgate.infra.machine import definition
 from headgate.infra.outline import outline
@@ -171,11 +172,11 @@ def test_the_model_function_is_reached_by_its_alias(news: Assembly) -> None:
 
 
 def test_alarms_outlive_updates_and_speak_in_the_metrics_own_units(iris: Assembly, news: Assembly) -> None:
-    latency = iris.properties("watch", "Latency")
-    assert (latency["MetricName"], latency["ExtendedStatistic"]) == ("ModelLatency", "p99")
-    assert latency["Threshold"] == 1_000_000, "SageMaker counts microseconds: 1000 ms"
+    latency = queries(iris, "Latency")
+    metric = latency["p99"]["MetricStat"]["Metric"]
+    assert iris.properties("watch", "Latency")["Threshold"] == 1_000_000, "SageMaker counts microseconds: 1000 ms"
     here = [{"Name": "EndpointName", "Value": "iris-production"}, {"Name": "VariantName", "Value": "stable"}]
-    assert latency["Dimensions"] == here
+    assert metric == {"Namespace": "AWS/SageMaker", "MetricName": "ModelLatency", "Dimensions": here}
     errors = iris.properties("watch", "Errors")
     assert (errors["MetricName"], errors["Statistic"], errors["Threshold"]) == ("Invocation5XXErrors", "Average", 0.01)
     quiet = iris.properties("watch", "Quiet")
@@ -184,18 +185,38 @@ def test_alarms_outlive_updates_and_speak_in_the_metrics_own_units(iris: Assembl
         "breaching",
         "LessThanThreshold",
     )
-    latency = news.properties("watch", "Latency")
-    assert (latency["MetricName"], latency["Threshold"]) == ("Duration", 500), "Lambda counts milliseconds"
+    assert news.properties("watch", "Latency")["Threshold"] == 500, "Lambda counts milliseconds"
     name = "news-category-cloud-model"
-    assert latency["Dimensions"] == [
-        {"Name": "FunctionName", "Value": name},
-        {"Name": "Resource", "Value": f"{name}:live"},
-    ]
-    share = {query["Id"]: query for query in news.properties("watch", "Errors")["Metrics"]}
-    assert share["share"]["Expression"] == "count / of"
-    assert share["count"]["MetricStat"]["Metric"]["MetricName"] == "Errors"
-    assert share["of"]["MetricStat"]["Metric"]["MetricName"] == "Invocations"
+    here = [{"Name": "FunctionName", "Value": name}, {"Name": "Resource", "Value": f"{name}:live"}]
+    metric = queries(news, "Latency")["p99"]["MetricStat"]["Metric"]
+    assert metric == {"Namespace": "AWS/Lambda", "MetricName": "Duration", "Dimensions": here}
     assert news.properties("watch", "Errors")["Threshold"] == 0.02
+
+
+def queries(assembly: Assembly, alarm: str) -> dict[str, dict[str, Any]]:
+    """What an alarm of several metrics asks, by name."""
+    return {query["Id"]: query for query in assembly.properties("watch", alarm)["Metrics"]}
+
+
+def test_the_percentile_is_of_minutes_with_enough_requests_and_both_are_shown(iris: Assembly, news: Assembly) -> None:
+    for assembly in (iris, news):
+        latency = queries(assembly, "Latency")
+        assert {name: query["MetricStat"]["Stat"] for name, query in latency.items() if "MetricStat" in query} == {
+            "p99": "p99",
+            "n": "SampleCount",
+        }
+        asked = [query["MetricStat"] for query in latency.values() if "MetricStat" in query]
+        assert asked[0] == {**asked[1], "Stat": "p99"}, "the same metric and period"
+        (answer,) = (query for query in latency.values() if query["ReturnData"])
+        assert answer["Expression"] == f"IF(n >= {FEWEST}, p99)"
+        assert "EvaluateLowSampleCountPercentile" not in assembly.properties("watch", "Latency")
+        (rows,) = (
+            widget["properties"]["metrics"]
+            for widget in json.loads(assembly.properties("watch", "Dashboard")["DashboardBody"])["widgets"]
+            if widget["properties"]["title"] == "latency"
+        )
+        shown = [row[-1]["id"] for row in rows if row[-1]["visible"]]
+        assert shown == ["looked_at", "p99"], "what is compared, and what the other minutes had"
 
 
 def test_one_alarm_takes_a_version_back_and_people_hear_of_all(student: Assembly) -> None:
