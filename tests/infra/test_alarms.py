@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.infra.alarms import DAY, FEWEST, HOUR, Alarm, alarms, windows
+from headgate.infra.alarms import DAY, EXCUSES, FEWEST, HOUR, REVERTING, Alarm, alarms, rollback_rule, windows
 from tests.infra.metric_math import compared
 from tests.infra.projects import site_of
 
@@ -37,6 +37,44 @@ def test_few_requests_have_no_percentile(name: str) -> None:
     assert compared(latency, n=FEWEST - 1, p99=slow) is None
     assert compared(latency) is None
     assert latency.missing == "notBreaching", "a project that grows quiet does not stay in alarm"
+
+
+@pytest.mark.parametrize("name", ["student", "news", "iris"])
+@pytest.mark.parametrize(
+    ("on", "taken_back"),
+    [
+        ({"errors"}, True),
+        ({"latency"}, True),
+        ({"gateway"}, True),
+        ({"throttles"}, False),
+        ({"gateway", "throttles"}, False),
+        ({"errors", "gateway", "throttles"}, True),
+        ({"quiet", "letters"}, False),
+        (set(), False),
+    ],
+)
+def test_a_version_is_not_taken_back_for_what_lambda_refused(name: str, on: set[str], *, taken_back: bool) -> None:
+    site = site_of(name)
+    assert holds(rollback_rule(site, alarms(site)), {site.alarm(about) for about in on}) is taken_back
+
+
+def holds(rule: str, on: set[str]) -> bool:
+    """What CloudWatch makes of a rule while these alarms are on."""
+    words = rule.replace(" AND ", " and ").replace(" OR ", " or ").replace("NOT ", "not ")
+    return bool(eval(words, {"ALARM": on.__contains__}))
+
+
+def test_an_excuse_is_there_before_what_it_excuses() -> None:
+    for about, excuse in EXCUSES.items():
+        assert (about in REVERTING, excuse in REVERTING) == (True, False)
+        late, early = alarm_of("iris", about), alarm_of("iris", excuse)
+        assert (early.breaching, early.periods, early.period) == (1, late.periods, late.period)
+        assert late.breaching > 1
+
+
+def test_without_a_front_door_nothing_needs_an_excuse() -> None:
+    found = [alarm for alarm in alarms(site_of("news")) if alarm.about != "gateway"]
+    assert "NOT" not in rollback_rule(site_of("news"), found)
 
 
 @given(st.floats(min_value=1, max_value=7 * DAY))

@@ -221,9 +221,12 @@ def test_the_percentile_is_of_minutes_with_enough_requests_and_both_are_shown(ir
 
 def test_one_alarm_takes_a_version_back_and_people_hear_of_all(student: Assembly) -> None:
     both = student.properties("watch", "Rollback")
-    assert both["AlarmRule"] == " OR ".join(
-        f'ALARM("student-score-production-{about}")' for about in ("errors", "latency", "gateway")
+    errors, latency, gateway, throttles = (
+        f'ALARM("student-score-production-{about}")' for about in ("errors", "latency", "gateway", "throttles")
     )
+    assert both["AlarmRule"] == f"{errors} OR {latency} OR ({gateway} AND NOT {throttles})"
+    needed = student.template("watch")["Resources"]["Rollback"]["DependsOn"]
+    assert needed == ["Errors", "Gateway", "Latency", "Throttles"], "CloudWatch refuses a rule about what is not there"
     topic = {"Ref": "Topic"}
     assert both["AlarmActions"] == [topic]
     alarms = student.resources("AWS::CloudWatch::Alarm")

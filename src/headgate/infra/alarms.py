@@ -13,7 +13,9 @@ Their dimensions outlive an update: the endpoint, the variant `stable`, the func
 of them. SageMaker gives ModelLatency in microseconds, Lambda its duration in milliseconds. SageMaker publishes no count
 of throttled requests, so there is such an alarm only where a function stands in front or is the model.
 
-Every alarm has to break its line in three of five minutes. Missing data is no breach, except for `quiet`.
+An alarm has to break its line in three of five minutes. Missing data is no breach, except for `quiet`. `throttles` is
+there after one minute: API Gateway answers 500 where Lambda refuses, and by the third minute of that it has to be known
+that no version is to blame.
 """
 
 import math
@@ -28,6 +30,8 @@ FEWEST = 20
 """Requests that a minute needs, or its 99th percentile is not looked at. CloudWatch's own floor for it is 1,000."""
 REVERTING = ("errors", "latency", "gateway")
 """The alarms that speak of the version: any of them takes a new one back."""
+EXCUSES = {"gateway": "throttles"}
+"""What such an alarm says is no fault of the version while the other one is on."""
 
 Comparison = Literal["GreaterThanThreshold", "GreaterThanOrEqualToThreshold", "LessThanThreshold"]
 
@@ -66,6 +70,16 @@ def alarms(site: Site) -> list[Alarm]:
     if site.settings.front:
         found += _front(site)
     return [*found, *_quiet(site), _letters(site)]
+
+
+def rollback_rule(site: Site, found: list[Alarm]) -> str:
+    """When the alarm that is made of others takes a version back, as CloudWatch reads it."""
+    names = {alarm.about: f'ALARM("{site.alarm(alarm.about)}")' for alarm in found}
+    return " OR ".join(
+        f"({names[about]} AND NOT {names[EXCUSES[about]]})" if EXCUSES.get(about) in names else names[about]
+        for about in REVERTING
+        if about in names
+    )
 
 
 def requests(site: Site) -> Count:
@@ -136,7 +150,9 @@ def _front(site: Site) -> list[Alarm]:
 
 def _throttles(dimensions: tuple[tuple[str, str], ...], whose: str) -> Alarm:
     count = Count("AWS/Lambda", "Throttles", dimensions, "Sum")
-    return Alarm("throttles", f"requests found the concurrency of {whose} used up", {"refused": count}, 0.0)
+    return Alarm(
+        "throttles", f"requests found the concurrency of {whose} used up", {"refused": count}, 0.0, breaching=1
+    )
 
 
 def _quiet(site: Site) -> list[Alarm]:

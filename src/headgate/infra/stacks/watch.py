@@ -9,7 +9,7 @@ from aws_cdk import aws_sns as sns
 
 from headgate.core import names
 from headgate.infra import resource_policies
-from headgate.infra.alarms import REVERTING, Alarm, Count, alarms, requests
+from headgate.infra.alarms import EXCUSES, REVERTING, Alarm, Count, alarms, requests, rollback_rule
 from headgate.infra.site import Site
 from headgate.infra.stacks.parts import open_stack
 
@@ -20,18 +20,18 @@ def build(app: cdk.App, site: Site) -> cdk.Stack:
     topic = _topic(stack, site)
     found = alarms(site)
     made = {alarm.about: _alarm(stack, site, alarm, topic) for alarm in found}
-    reverting = [about for about in made if about in REVERTING]
-    both = cloudwatch.CfnCompositeAlarm(
+    whole = cloudwatch.CfnCompositeAlarm(
         stack,
         "Rollback",
         alarm_name=site.alarm("rollback"),
         alarm_description="The version in force fails or is slow; it is taken back.",
-        alarm_rule=" OR ".join(f'ALARM("{site.alarm(about)}")' for about in reverting),
+        alarm_rule=rollback_rule(site, found),
         alarm_actions=[topic.ref],
         ok_actions=[topic.ref],
     )
-    for about in reverting:
-        both.add_resource_dependency(made[about])
+    for about, alarm in made.items():
+        if about in REVERTING or about in EXCUSES.values():
+            whole.add_resource_dependency(alarm)
     cloudwatch.CfnDashboard(
         stack, "Dashboard", dashboard_name=site.prefix, dashboard_body=json.dumps(_dashboard(site, found))
     )
