@@ -141,7 +141,7 @@ def paths(assembly: Assembly) -> dict[str, set[str]]:
 def test_callers_need_a_key_or_credentials_and_are_slowed_down(student: Assembly, news: Assembly) -> None:
     post = student.properties("front", "Post")
     assert (post["ApiKeyRequired"], post["AuthorizationType"]) == (True, "NONE")
-    assert student.properties("front", "Plan")["Throttle"] == {"RateLimit": 20, "BurstLimit": 40}
+    assert student.properties("front", "Plan")["Throttle"] == {"RateLimit": 20, "BurstLimit": 10}
     assert student.properties("front", "FrontFunction")["ReservedConcurrentExecutions"] == 10
     post = news.properties("front", "Post")
     assert (post["ApiKeyRequired"], post["AuthorizationType"]) == (False, "AWS_IAM")
