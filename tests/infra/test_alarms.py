@@ -1,12 +1,17 @@
 """Alarms as values: which there are, and the windows that CloudWatch can look back over."""
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.infra.alarms import DAY, EXCUSES, FEWEST, HOUR, REVERTING, Alarm, alarms, rollback_rule, windows
+from headgate.serving.aws_lambda.metrics import Metrics
 from tests.infra.metric_math import compared
 from tests.infra.projects import site_of
+
+MODEL = "news-category-cloud-model"
 
 
 def alarm_of(name: str, about: str) -> Alarm:
@@ -37,6 +42,42 @@ def test_few_requests_have_no_percentile(name: str) -> None:
     assert compared(latency, n=FEWEST - 1, p99=slow) is None
     assert compared(latency) is None
     assert latency.missing == "notBreaching", "a project that grows quiet does not stay in alarm"
+
+
+@pytest.mark.parametrize(
+    ("counted", "share"),
+    [
+        ({"requests": 10, "failures": 0, "raised": 0, "errors": 0}, 0.0),
+        ({"requests": 10, "failures": 4, "raised": 0, "errors": 0}, 0.4),  # answers of 500, a success to Lambda
+        ({"requests": 10, "failures": 0, "raised": 4, "errors": 4}, 0.0),  # direct invocations that were refused
+        ({"requests": 10, "failures": 4, "raised": 4, "errors": 4}, 0.4),  # direct invocations that failed
+        (
+            {"requests": 8, "failures": 0, "raised": 0, "errors": 2},
+            0.2,
+        ),  # out of time or memory: no line of the handler
+        ({"errors": 5}, 1.0),  # it does not start any more
+        ({"requests": 10, "failures": 1, "raised": 4, "errors": 1}, 0.1),  # Lambda's own numbers are still to come
+        ({"requests": 10, "failures": 1, "raised": 0}, 0.1),
+        ({"errors": 0}, None),
+        ({}, None),
+    ],
+)
+def test_a_functions_errors_are_what_a_rollout_takes_for_them(counted: dict[str, float], share: float | None) -> None:
+    errors = alarm_of("news", "errors")
+    assert compared(errors, **counted) == share
+    assert errors.missing == "notBreaching", "without traffic nothing failed"
+
+
+def test_the_counts_of_the_handler_are_those_that_it_writes() -> None:
+    context = SimpleNamespace(invoked_function_arn=f"arn:aws:lambda:eu-central-1:1:function:{MODEL}:live")
+    line = Metrics(MODEL, "12").fields(context, 500)
+    (about,) = line["_aws"]["CloudWatchMetrics"]
+    written = [{(name, line[name]) for name in names} for names in about["Dimensions"]]
+    counts = [count for count in alarm_of("news", "errors").counts.values() if not count.namespace.startswith("AWS/")]
+    assert {count.name for count in counts} == {metric["Name"] for metric in about["Metrics"]}
+    for count in counts:
+        assert count.namespace == about["Namespace"]
+        assert {*count.dimensions} in written
 
 
 @pytest.mark.parametrize("name", ["student", "news", "iris"])

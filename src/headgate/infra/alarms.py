@@ -16,6 +16,11 @@ of throttled requests, so there is such an alarm only where a function stands in
 An alarm has to break its line in three of five minutes. Missing data is no breach, except for `quiet`. `throttles` is
 there after one minute: API Gateway answers 500 where Lambda refuses, and by the third minute of that it has to be known
 that no version is to blame.
+
+Lambda's own Errors hold what callers are refused (an error leaves the function) and not the 5xx that it returns. So
+`errors` of a function counts as rollouts are judged: what the handler counts of itself (`Headgate`), and what ended
+without a word of it, which is Errors less Raised. These come by different ways. A minute of which only one has told
+may look worse than it is; it takes three.
 """
 
 import math
@@ -28,6 +33,8 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
 VARIANT = "stable"
 FEWEST = 20
 """Requests that a minute needs, or its 99th percentile is not looked at. CloudWatch's own floor for it is 1,000."""
+HANDLER = "Headgate"
+"""The namespace of what the handler of a model's function counts of itself."""
 REVERTING = ("errors", "latency", "gateway")
 """The alarms that speak of the version: any of them takes a new one back."""
 EXCUSES = {"gateway": "throttles"}
@@ -112,10 +119,20 @@ def _function(site: Site) -> list[Alarm]:
     return [
         Alarm(
             "errors",
-            f"more than {settings.errors:g} % of the function's calls ended in an error",
-            {"errors": Count("AWS/Lambda", "Errors", _alias(site), "Sum"), "calls": requests(site)},
+            f"more than {settings.errors:g} % of the predictions failed (5xx, or no answer at all)",
+            {
+                "requests": Count(HANDLER, "Requests", _alias(site), "Sum"),
+                "failures": Count(HANDLER, "Failures", _alias(site), "Sum"),
+                "raised": Count(HANDLER, "Raised", _alias(site), "Sum"),
+                "errors": Count("AWS/Lambda", "Errors", _alias(site), "Sum"),
+            },
             settings.errors / 100,
-            {"share": "errors / calls"},
+            # Without traffic this is 0 / 0, which is no data.
+            {
+                "silent": "FILL(errors, 0) - FILL(raised, 0)",
+                "crashed": "IF(silent > 0, silent, 0)",
+                "share": "(FILL(failures, 0) + crashed) / (FILL(requests, 0) + crashed)",
+            },
         ),
         _latency(
             f"99 of 100 calls took the function more than {settings.latency_p99:,} ms",
