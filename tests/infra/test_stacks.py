@@ -238,7 +238,10 @@ def test_one_alarm_takes_a_version_back_and_people_hear_of_all(student: Assembly
         "AlarmName": ["student-score-production-rollback"],
         "NewStateValue": ["ALARM"],
     }
-    assert student.properties("watch", "Mail1")["Endpoint"] == "ml@example.com"
+    mails = [
+        s["Properties"] for s in student.resources("AWS::SNS::Subscription").values() if "Endpoint" in s["Properties"]
+    ]
+    assert [mail["Endpoint"] for mail in mails if mail["Protocol"] == "email"] == ["ml@example.com", "ops@example.com"]
     quiet = student.properties("watch", "Quiet")
     assert (quiet["Period"], quiet["EvaluationPeriods"]) == (3600, 48)
 
@@ -316,7 +319,8 @@ PASSING = {"front/Post", "front/Get", "front/Stage", DEPLOYMENT}
 CHANGES: list[tuple[str, str, str, set[str]]] = [
     ("iris", "alarms: {quiet: 6h}", "alarms: {quiet: 6h, latency_p99: 200}", {"watch/Latency", "watch/Dashboard"}),
     ("iris", "alarms: {quiet: 6h}", "alarms: {}", {"watch/Quiet", "watch/Dashboard"}),
-    ("iris", "alarms: {quiet: 6h}", "alarms: {quiet: 6h, notify: [a@example.com]}", {"watch/Mail1"}),
+    ("iris", "alarms: {quiet: 6h}", "alarms: {quiet: 6h, notify: [a@example.com]}", {"watch/Mail08168cd8"}),
+    ("student", "ml@example.com, ", "", {"watch/Mail7196167c"}),
     ("iris", "count: 2", "count: 3", set()),
     ("iris", "task:", "gates: {accuracy: {min: 0.9}}\ntask:", set()),
     ("iris", "branch: main", "branch: trunk", {"github/GithubTrainRole"}),

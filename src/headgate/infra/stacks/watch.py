@@ -8,6 +8,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sns as sns
 
 from headgate.core import names
+from headgate.core.digest import sha256
 from headgate.infra import resource_policies
 from headgate.infra.alarms import EXCUSES, REVERTING, Alarm, Count, alarms, requests, rollback_rule
 from headgate.infra.site import Site
@@ -46,8 +47,10 @@ def _topic(stack: cdk.Stack, site: Site) -> sns.CfnTopic:
         kms_master_key_id=site.key_alias,
     )
     sns.CfnTopicPolicy(stack, "TopicPolicy", topics=[topic.ref], policy_document=resource_policies.topic(site))
-    for number, mail in enumerate(site.settings.alarms.notify, 1):
-        sns.CfnSubscription(stack, f"Mail{number}", topic_arn=topic.ref, protocol="email", endpoint=mail)
+    # Named after the address: by its place in the list, a subscription would become another's where one above it goes.
+    for mail in dict.fromkeys(site.settings.alarms.notify):
+        name = f"Mail{sha256(mail.encode())[:8]}"
+        sns.CfnSubscription(stack, name, topic_arn=topic.ref, protocol="email", endpoint=mail)
     return topic
 
 
