@@ -265,6 +265,15 @@ def test_the_machine_is_the_one_that_is_defined(iris: Assembly) -> None:
     }
 
 
+def test_what_a_function_could_not_do_waits_for_the_queue_to_be_there(iris: Assembly) -> None:
+    letters = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+    kept = iris.resources("AWS::Lambda::EventInvokeConfig")
+    assert {name: config["Properties"]["DestinationConfig"] for name, config in kept.items()} == {
+        "delivery/ApprovalFailures": {"OnFailure": {"Destination": letters}},
+        "delivery/MonitorFailures": {"OnFailure": {"Destination": letters}},
+    }
+
+
 def test_the_functions_of_delivery_are_there(iris: Assembly) -> None:
     for name in ("TickFunction", "ApprovalFunction", "MonitorFunction"):
         (command,) = iris.properties("delivery", name)["ImageConfig"]["Command"]
