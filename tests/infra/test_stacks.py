@@ -302,6 +302,11 @@ def test_a_workflow_is_known_by_its_repository_and_what_it_runs_for(iris: Assemb
     assert sorted(map(str, sessions.values())) == ["21600", "None", "None", "None"], "a job lives for six hours"
     provider = iris.template("github")["Resources"]["Provider"]
     assert (provider["Condition"], provider["DeletionPolicy"]) == ("MakesProvider", "Retain")
+    known = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
+    for role in (role for name, role in roles if name.startswith("github/")):
+        (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        made_first = {"Fn::If": ["MakesProvider", {"Fn::GetAtt": ["Provider", "Arn"]}, known]}
+        assert trust["Principal"] == {"Federated": made_first}
     assert iris.template("github")["Parameters"]["GitHubProvider"]["Default"] == "existing"
 
 
