@@ -152,6 +152,12 @@ def test_callers_need_a_key_or_credentials_and_are_slowed_down(student: Assembly
     assert "body" not in news.properties("front", "Stage")["AccessLogSetting"]["Format"].lower()
 
 
+def test_no_reason_speaks_of_a_quota_where_there_is_none(student: Assembly) -> None:
+    reasons = (folder_of(student) / "front.metadata.json").read_text()
+    assert "Callers show a key" in reasons
+    assert ("Quota" in student.properties("front", "Plan")) is ("quota" in reasons)
+
+
 def test_options_let_in_listed_pages_only(student: Assembly, news: Assembly) -> None:
     (response,) = student.properties("front", "Options")["Integration"]["IntegrationResponses"]
     template = response["ResponseTemplates"]["application/json"]

@@ -130,7 +130,9 @@ def _method(
         ),
     )
     if front.auth == "api-key":
-        acknowledge(method, dict.fromkeys(("APIG4", "COG4"), "Callers are systems with a key and a quota, not people."))
+        acknowledge(
+            method, dict.fromkeys(("APIG4", "COG4"), "Callers show a key and are throttled by it; nobody signs in.")
+        )
     else:
         acknowledge(method, {"COG4": "Callers are systems with AWS credentials, not people."})
     return method
