@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from headgate.errors import Refused, UsageError
+from headgate.errors import HeadgateError, Refused, UsageError
 from headgate.infra.alarms import FEWEST
 from headgate.infra.app import LARGEST, assemble
 from headgate.infra.machine import definition
 from headgate.infra.outline import outline
 from headgate.infra.site import Site
+from headgate.serving.answers import encode_error
 from headgate.spec import load, template
 from tests.infra.conftest import Assembly, Synth, folder_of
 from tests.infra.projects import IRIS, PROJECTS, STUDENT, site_of, spec_of
@@ -164,6 +165,52 @@ def test_options_let_in_listed_pages_only(student: Assembly, news: Assembly) -> 
     assert re.findall(r'== "([^"]+)"', template) == ["https://school.example.com", "https://app.example.org:8443"]
     assert "Access-Control-Allow-Origin" not in str(response["ResponseParameters"]), "never a fixed one"
     assert "OPTIONS" not in str(paths(news))
+
+
+def test_what_api_gateway_refuses_has_the_shape_of_our_errors(assemblies: dict[str, Assembly]) -> None:
+    ours = json.loads(encode_error(HeadgateError("No.", hint="Yes."), "3").body)
+    for assembly in assemblies.values():
+        made = [resource["Properties"] for resource in assembly.resources("AWS::ApiGateway::GatewayResponse").values()]
+        assert [answer["ResponseType"] for answer in made] == ["DEFAULT_4XX", "DEFAULT_5XX"]
+        for answer in made:
+            assert "StatusCode" not in answer, "one for all would hide what happened"
+            body = answer["ResponseTemplates"]["application/json"]
+            for variable, value in GATEWAY.items():
+                assert body.count(variable) == 1
+                body = body.replace(variable, value)
+            error = json.loads(body)["error"]
+            assert error.keys() == ours["error"].keys()
+            assert (error["type"], error["message"], error["request_id"]) == ("THROTTLED", 'Too "many" Requests', "a-1")
+            assert error["hint"].endswith(".")
+
+
+GATEWAY = {
+    "$context.error.messageString": json.dumps('Too "many" Requests'),
+    "$context.error.responseType": "THROTTLED",
+    "$context.requestId": "a-1",
+}
+
+
+def test_listed_pages_can_read_what_api_gateway_refuses(synth: Synth, student: Assembly, news: Assembly) -> None:
+    one = Site.of(spec_of(STUDENT.replace(', "https://app.example.org:8443"', "")), "production")
+    header = "gatewayresponse.header."
+    for assembly, expected in (
+        (news, {}),
+        (synth(one), {f"{header}Access-Control-Allow-Origin": "'https://school.example.com'"}),
+        (
+            student,
+            {f"{header}Access-Control-Allow-Origin": "method.request.header.Origin", f"{header}Vary": "'Origin'"},
+        ),
+    ):
+        for answer in assembly.resources("AWS::ApiGateway::GatewayResponse").values():
+            assert answer["Properties"].get("ResponseParameters", {}) == expected
+
+
+def test_a_deployment_waits_for_all_that_it_copies(student: Assembly) -> None:
+    resources = student.template("front")["Resources"]
+    (deployment,) = (r for r in resources.values() if r["Type"] == "AWS::ApiGateway::Deployment")
+    copied = {name for name, r in resources.items() if r["Type"].endswith(("::Method", "::GatewayResponse"))}
+    assert {*deployment["DependsOn"]} == copied
 
 
 def test_the_model_function_is_reached_by_its_alias(news: Assembly) -> None:
@@ -352,7 +399,7 @@ CHANGES: list[tuple[str, str, str, set[str]]] = [
     }),
     ("student", "memory: 2048", "memory: 4096", set()),
     ("student", ', "https://app.example.org:8443"', "", {
-        *("front/FrontFunction", "front/Options", "front/Stage", DEPLOYMENT),
+        *("front/FrontFunction", "front/Options", "front/Answer4xx", "front/Answer5xx", "front/Stage", DEPLOYMENT),
     }),
     ("news", "memory: 1024", "memory: 2048", {"function/ModelFunction"}),
     ("news", "auth: iam, ", "", {"front/Key", "front/Plan", "front/PlanKey", *PASSING}),
