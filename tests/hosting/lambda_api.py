@@ -356,10 +356,10 @@ class LambdaApi:
                 document = json.loads(line) if line.startswith(b"{") else {}
                 for about in document.get("_aws", {}).get("CloudWatchMetrics", []):
                     at = self.clock.shown(document["_aws"]["Timestamp"] / 1000)
-                    dimensions = {name: document[name] for name in about["Dimensions"][0]}
                     self.points += [
                         Point(at, about["Namespace"], metric["Name"], dimensions, float(document[metric["Name"]]))
                         for metric in about["Metrics"]
+                        for dimensions in ({name: document[name] for name in names} for names in about["Dimensions"])
                     ]
 
     # ---- how

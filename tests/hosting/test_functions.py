@@ -201,7 +201,7 @@ def happened(api: LambdaApi, at: float, number: str, *, split: bool = True, **va
         if metric in ("Errors", "Duration"):
             api.points.append(Point(at, "AWS/Lambda", metric, ours if split else dimensions, value))
         elif given["Requests"]:
-            api.points.append(Point(at, "Headgate", metric, ours, value))
+            api.points += [Point(at, "Headgate", metric, names, value) for names in (ours, dimensions)]
 
 
 def test_what_fails_and_what_does_not(connection: Connection, api: LambdaApi) -> None:

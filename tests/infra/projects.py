@@ -17,7 +17,7 @@ environments:
     hosting: {serverless: {memory: 2048, concurrency: 5}}
     rollout: [{approve: {}}, {all-at-once: {}}]
     front: {origins: ["https://school.example.com", "https://app.example.org:8443"]}
-    alarms: {quiet: 2d, notify: [ml@example.com]}
+    alarms: {quiet: 2d, notify: [ml@example.com, ops@example.com]}
     tags: {owner: ml-team, cost-center: "17"}
 """
 NEWS = """

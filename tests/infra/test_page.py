@@ -11,7 +11,7 @@ import click
 import pytest
 
 from headgate.cli.app import app
-from headgate.infra.alarms import REVERTING, alarms
+from headgate.infra.alarms import FEWEST, REVERTING, alarms
 from headgate.infra.outline import outline
 from headgate.infra.policies import roles
 from headgate.infra.site import Site
@@ -95,3 +95,7 @@ def test_the_page_lists_the_alarms_and_the_stacks() -> None:
     assert listed == {alarm.about: alarm.about in REVERTING for alarm in alarms(site())}
     every = {stack.id for place in (site(), site_of("news")) for stack in outline(place)}
     assert {row[0].strip("`") for row in rows("The stacks")} == every
+
+
+def test_the_page_says_how_many_requests_the_percentile_needs() -> None:
+    assert f"`latency` looks at minutes with {FEWEST} requests or more" in PAGE

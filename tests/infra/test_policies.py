@@ -149,6 +149,13 @@ SERVICES: list[tuple[str, str, str, Context, str]] = [
     ("events", "sns:Publish", TOPIC, ACCOUNT, "deny"),
     ("cloudwatch", "kms:GenerateDataKey", KEY, ACCOUNT, "allow"),
     ("cloudwatch", "kms:GenerateDataKey", KEY, {"aws:SourceAccount": "999999999999"}, "deny"),
+    ("sns", "kms:GenerateDataKey", KEY, ACCOUNT, "allow"),
+    ("sns", "kms:GenerateDataKey", KEY, {}, "deny"),
+    # EventBridge does not say for whom it delivers to what is encrypted; the queue says whose letters it takes.
+    ("events", "kms:GenerateDataKey", KEY, {}, "allow"),
+    ("events", "kms:Decrypt", KEY, {}, "allow"),
+    ("events", "kms:ScheduleKeyDeletion", KEY, {}, "deny"),
+    ("events", "sqs:SendMessage", LETTERS, {"aws:SourceArn": f"{RULE}-other"}, "deny"),
     ("lambda", "kms:Decrypt", KEY, ACCOUNT, "deny"),
     ("events", "sqs:SendMessage", LETTERS, {"aws:SourceArn": RULE}, "allow"),
     ("sns", "sqs:SendMessage", LETTERS, {"aws:SourceArn": TOPIC}, "allow"),

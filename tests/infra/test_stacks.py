@@ -5,16 +5,18 @@ import re
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from headgate.errors import Refused, UsageError
+from headgate.errors import HeadgateError, Refused, UsageError
+from headgate.infra.alarms import FEWEST
 from headgate.infra.app import LARGEST, assemble
 from headgate.infra.machine import definition
 from headgate.infra.outline import outline
 from headgate.infra.policies import roles
 from headgate.infra.site import Site
+from headgate.serving.answers import encode_error
 from headgate.spec import load, template
 from tests.infra.conftest import Assembly, Synth, folder_of
 from tests.infra.projects import IRIS, PROJECTS, STUDENT, site_of, spec_of
@@ -141,7 +143,7 @@ def paths(assembly: Assembly) -> dict[str, set[str]]:
 def test_callers_need_a_key_or_credentials_and_are_slowed_down(student: Assembly, news: Assembly) -> None:
     post = student.properties("front", "Post")
     assert (post["ApiKeyRequired"], post["AuthorizationType"]) == (True, "NONE")
-    assert student.properties("front", "Plan")["Throttle"] == {"RateLimit": 20, "BurstLimit": 40}
+    assert student.properties("front", "Plan")["Throttle"] == {"RateLimit": 20, "BurstLimit": 10}
     assert student.properties("front", "FrontFunction")["ReservedConcurrentExecutions"] == 10
     post = news.properties("front", "Post")
     assert (post["ApiKeyRequired"], post["AuthorizationType"]) == (False, "AWS_IAM")
@@ -152,12 +154,64 @@ def test_callers_need_a_key_or_credentials_and_are_slowed_down(student: Assembly
     assert "body" not in news.properties("front", "Stage")["AccessLogSetting"]["Format"].lower()
 
 
+def test_no_reason_speaks_of_a_quota_where_there_is_none(student: Assembly) -> None:
+    reasons = (folder_of(student) / "front.metadata.json").read_text()
+    assert "Callers show a key" in reasons
+    assert ("Quota" in student.properties("front", "Plan")) is ("quota" in reasons)
+
+
 def test_options_let_in_listed_pages_only(student: Assembly, news: Assembly) -> None:
     (response,) = student.properties("front", "Options")["Integration"]["IntegrationResponses"]
     template = response["ResponseTemplates"]["application/json"]
     assert re.findall(r'== "([^"]+)"', template) == ["https://school.example.com", "https://app.example.org:8443"]
     assert "Access-Control-Allow-Origin" not in str(response["ResponseParameters"]), "never a fixed one"
     assert "OPTIONS" not in str(paths(news))
+
+
+def test_what_api_gateway_refuses_has_the_shape_of_our_errors(assemblies: dict[str, Assembly]) -> None:
+    ours = json.loads(encode_error(HeadgateError("No.", hint="Yes."), "3").body)
+    for assembly in assemblies.values():
+        made = [resource["Properties"] for resource in assembly.resources("AWS::ApiGateway::GatewayResponse").values()]
+        assert [answer["ResponseType"] for answer in made] == ["DEFAULT_4XX", "DEFAULT_5XX"]
+        for answer in made:
+            assert "StatusCode" not in answer, "one for all would hide what happened"
+            body = answer["ResponseTemplates"]["application/json"]
+            for variable, value in GATEWAY.items():
+                assert body.count(variable) == 1
+                body = body.replace(variable, value)
+            error = json.loads(body)["error"]
+            assert error.keys() == ours["error"].keys()
+            assert (error["type"], error["message"], error["request_id"]) == ("THROTTLED", 'Too "many" Requests', "a-1")
+            assert error["hint"].endswith(".")
+
+
+GATEWAY = {
+    "$context.error.messageString": json.dumps('Too "many" Requests'),
+    "$context.error.responseType": "THROTTLED",
+    "$context.requestId": "a-1",
+}
+
+
+def test_listed_pages_can_read_what_api_gateway_refuses(synth: Synth, student: Assembly, news: Assembly) -> None:
+    one = Site.of(spec_of(STUDENT.replace(', "https://app.example.org:8443"', "")), "production")
+    header = "gatewayresponse.header."
+    for assembly, expected in (
+        (news, {}),
+        (synth(one), {f"{header}Access-Control-Allow-Origin": "'https://school.example.com'"}),
+        (
+            student,
+            {f"{header}Access-Control-Allow-Origin": "method.request.header.Origin", f"{header}Vary": "'Origin'"},
+        ),
+    ):
+        for answer in assembly.resources("AWS::ApiGateway::GatewayResponse").values():
+            assert answer["Properties"].get("ResponseParameters", {}) == expected
+
+
+def test_a_deployment_waits_for_all_that_it_copies(student: Assembly) -> None:
+    resources = student.template("front")["Resources"]
+    (deployment,) = (r for r in resources.values() if r["Type"] == "AWS::ApiGateway::Deployment")
+    copied = {name for name, r in resources.items() if r["Type"].endswith(("::Method", "::GatewayResponse"))}
+    assert {*deployment["DependsOn"]} == copied
 
 
 def test_the_model_function_is_reached_by_its_alias(news: Assembly) -> None:
@@ -172,11 +226,11 @@ def test_the_model_function_is_reached_by_its_alias(news: Assembly) -> None:
 
 
 def test_alarms_outlive_updates_and_speak_in_the_metrics_own_units(iris: Assembly, news: Assembly) -> None:
-    latency = iris.properties("watch", "Latency")
-    assert (latency["MetricName"], latency["ExtendedStatistic"]) == ("ModelLatency", "p99")
-    assert latency["Threshold"] == 1_000_000, "SageMaker counts microseconds: 1000 ms"
+    latency = queries(iris, "Latency")
+    metric = latency["p99"]["MetricStat"]["Metric"]
+    assert iris.properties("watch", "Latency")["Threshold"] == 1_000_000, "SageMaker counts microseconds: 1000 ms"
     here = [{"Name": "EndpointName", "Value": "iris-production"}, {"Name": "VariantName", "Value": "stable"}]
-    assert latency["Dimensions"] == here
+    assert metric == {"Namespace": "AWS/SageMaker", "MetricName": "ModelLatency", "Dimensions": here}
     errors = iris.properties("watch", "Errors")
     assert (errors["MetricName"], errors["Statistic"], errors["Threshold"]) == ("Invocation5XXErrors", "Average", 0.01)
     quiet = iris.properties("watch", "Quiet")
@@ -185,25 +239,48 @@ def test_alarms_outlive_updates_and_speak_in_the_metrics_own_units(iris: Assembl
         "breaching",
         "LessThanThreshold",
     )
-    latency = news.properties("watch", "Latency")
-    assert (latency["MetricName"], latency["Threshold"]) == ("Duration", 500), "Lambda counts milliseconds"
+    assert news.properties("watch", "Latency")["Threshold"] == 500, "Lambda counts milliseconds"
     name = "news-category-cloud-model"
-    assert latency["Dimensions"] == [
-        {"Name": "FunctionName", "Value": name},
-        {"Name": "Resource", "Value": f"{name}:live"},
-    ]
-    share = {query["Id"]: query for query in news.properties("watch", "Errors")["Metrics"]}
-    assert share["share"]["Expression"] == "count / of"
-    assert share["count"]["MetricStat"]["Metric"]["MetricName"] == "Errors"
-    assert share["of"]["MetricStat"]["Metric"]["MetricName"] == "Invocations"
+    here = [{"Name": "FunctionName", "Value": name}, {"Name": "Resource", "Value": f"{name}:live"}]
+    metric = queries(news, "Latency")["p99"]["MetricStat"]["Metric"]
+    assert metric == {"Namespace": "AWS/Lambda", "MetricName": "Duration", "Dimensions": here}
     assert news.properties("watch", "Errors")["Threshold"] == 0.02
+
+
+def queries(assembly: Assembly, alarm: str) -> dict[str, dict[str, Any]]:
+    """What an alarm of several metrics asks, by name."""
+    return {query["Id"]: query for query in assembly.properties("watch", alarm)["Metrics"]}
+
+
+def test_the_percentile_is_of_minutes_with_enough_requests_and_both_are_shown(iris: Assembly, news: Assembly) -> None:
+    for assembly in (iris, news):
+        latency = queries(assembly, "Latency")
+        assert {name: query["MetricStat"]["Stat"] for name, query in latency.items() if "MetricStat" in query} == {
+            "p99": "p99",
+            "n": "SampleCount",
+        }
+        asked = [query["MetricStat"] for query in latency.values() if "MetricStat" in query]
+        assert asked[0] == {**asked[1], "Stat": "p99"}, "the same metric and period"
+        (answer,) = (query for query in latency.values() if query["ReturnData"])
+        assert answer["Expression"] == f"IF(n >= {FEWEST}, p99)"
+        assert "EvaluateLowSampleCountPercentile" not in assembly.properties("watch", "Latency")
+        (rows,) = (
+            widget["properties"]["metrics"]
+            for widget in json.loads(assembly.properties("watch", "Dashboard")["DashboardBody"])["widgets"]
+            if widget["properties"]["title"] == "latency"
+        )
+        shown = [row[-1]["id"] for row in rows if row[-1]["visible"]]
+        assert shown == ["looked_at", "p99"], "what is compared, and what the other minutes had"
 
 
 def test_one_alarm_takes_a_version_back_and_people_hear_of_all(student: Assembly) -> None:
     both = student.properties("watch", "Rollback")
-    assert both["AlarmRule"] == " OR ".join(
-        f'ALARM("student-score-production-{about}")' for about in ("errors", "latency", "gateway")
+    errors, latency, gateway, throttles = (
+        f'ALARM("student-score-production-{about}")' for about in ("errors", "latency", "gateway", "throttles")
     )
+    assert both["AlarmRule"] == f"{errors} OR {latency} OR ({gateway} AND NOT {throttles})"
+    needed = student.template("watch")["Resources"]["Rollback"]["DependsOn"]
+    assert needed == ["Errors", "Gateway", "Latency", "Throttles"], "CloudWatch refuses a rule about what is not there"
     topic = {"Ref": "Topic"}
     assert both["AlarmActions"] == [topic]
     alarms = student.resources("AWS::CloudWatch::Alarm")
@@ -215,7 +292,10 @@ def test_one_alarm_takes_a_version_back_and_people_hear_of_all(student: Assembly
         "AlarmName": ["student-score-production-rollback"],
         "NewStateValue": ["ALARM"],
     }
-    assert student.properties("watch", "Mail1")["Endpoint"] == "ml@example.com"
+    mails = [
+        s["Properties"] for s in student.resources("AWS::SNS::Subscription").values() if "Endpoint" in s["Properties"]
+    ]
+    assert [mail["Endpoint"] for mail in mails if mail["Protocol"] == "email"] == ["ml@example.com", "ops@example.com"]
     quiet = student.properties("watch", "Quiet")
     assert (quiet["Period"], quiet["EvaluationPeriods"]) == (3600, 48)
 
@@ -236,6 +316,15 @@ def test_the_machine_is_the_one_that_is_defined(iris: Assembly) -> None:
         "delivery/ApprovalFunction": ["headgate.wiring.delivery_functions.approval"],
         "delivery/MonitorFunction": ["headgate.wiring.delivery_functions.rollback_monitor"],
         "front/FrontFunction": ["headgate.wiring.front_door.handler"],
+    }
+
+
+def test_what_a_function_could_not_do_waits_for_the_queue_to_be_there(iris: Assembly) -> None:
+    letters = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+    kept = iris.resources("AWS::Lambda::EventInvokeConfig")
+    assert {name: config["Properties"]["DestinationConfig"] for name, config in kept.items()} == {
+        "delivery/ApprovalFailures": {"OnFailure": {"Destination": letters}},
+        "delivery/MonitorFailures": {"OnFailure": {"Destination": letters}},
     }
 
 
@@ -273,6 +362,11 @@ def test_a_workflow_is_known_by_its_repository_and_what_it_runs_for(iris: Assemb
     assert subject == "repo:acme@17/news@4711:environment:cloud", "as GitHub names repositories since July 2026"
     provider = iris.template("github")["Resources"]["Provider"]
     assert (provider["Condition"], provider["DeletionPolicy"]) == ("MakesProvider", "Retain")
+    known = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
+    for role in (role for name, role in roles if name.startswith("github/")):
+        (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        made_first = {"Fn::If": ["MakesProvider", {"Fn::GetAtt": ["Provider", "Arn"]}, known]}
+        assert trust["Principal"] == {"Federated": made_first}
     assert iris.template("github")["Parameters"]["GitHubProvider"]["Default"] == "existing"
 
 
@@ -299,7 +393,8 @@ PASSING = {"front/Post", "front/Get", "front/Stage", DEPLOYMENT}
 CHANGES: list[tuple[str, str, str, set[str]]] = [
     ("iris", "alarms: {quiet: 6h}", "alarms: {quiet: 6h, latency_p99: 200}", {"watch/Latency", "watch/Dashboard"}),
     ("iris", "alarms: {quiet: 6h}", "alarms: {}", {"watch/Quiet", "watch/Dashboard"}),
-    ("iris", "alarms: {quiet: 6h}", "alarms: {quiet: 6h, notify: [a@example.com]}", {"watch/Mail1"}),
+    ("iris", "alarms: {quiet: 6h}", "alarms: {quiet: 6h, notify: [a@example.com]}", {"watch/Mail08168cd8"}),
+    ("student", "ml@example.com, ", "", {"watch/Mail7196167c"}),
     ("iris", "count: 2", "count: 3", set()),
     ("iris", "task:", "gates: {accuracy: {min: 0.9}}\ntask:", set()),
     ("iris", "branch: main", "branch: trunk", {"github/GithubTrainRole"}),
@@ -311,7 +406,7 @@ CHANGES: list[tuple[str, str, str, set[str]]] = [
     }),
     ("student", "memory: 2048", "memory: 4096", set()),
     ("student", ', "https://app.example.org:8443"', "", {
-        *("front/FrontFunction", "front/Options", "front/Stage", DEPLOYMENT),
+        *("front/FrontFunction", "front/Options", "front/Answer4xx", "front/Answer5xx", "front/Stage", DEPLOYMENT),
     }),
     ("news", "memory: 1024", "memory: 2048", {"function/ModelFunction"}),
     ("news", "auth: iam, ", "", {"front/Key", "front/Plan", "front/PlanKey", *PASSING}),

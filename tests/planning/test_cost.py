@@ -35,11 +35,11 @@ def test_a_real_time_endpoint() -> None:
     assert found.requests == 2_628_000
     assert usd(found, "endpoint: 2 x ml.m5.large") == pytest.approx(167.90)  # 2 * 730 * 0.115
     assert usd(found, "the canary beside it, during rollouts") == pytest.approx(0.92)  # 4 * 1 * 2 * 0.115
-    assert usd(found, "alarms") == pytest.approx(0.30)
+    assert usd(found, "alarms") == pytest.approx(0.40), "errors, latency (two metrics), letters"
     assert usd(found, "logs, written") == pytest.approx(0.657)  # 1.314 GB
     assert usd(found, "state machine") == pytest.approx(0.021)  # 4 * (60 + 10) * 3 * 0.000025
-    # 167.90 + 0.92 + 0.30 + 0.657 + 1 + 0.20 + 0.115 + 0.021
-    assert found.total == pytest.approx(171.113)
+    # 167.90 + 0.92 + 0.40 + 0.657 + 1 + 0.20 + 0.115 + 0.021
+    assert found.total == pytest.approx(171.213)
     assert found.missing == ("endpoint: data in and out", "composite alarm", "dashboard")
 
 
@@ -52,17 +52,18 @@ def test_a_serverless_endpoint_behind_a_front_door() -> None:
     assert usd(found, "API Gateway") == pytest.approx(3.50)
     assert usd(found, "function before the endpoint: requests") == pytest.approx(0.20)
     assert usd(found, "function before the endpoint: 512 MB") == pytest.approx(0.833335)  # 50,000 GB-s
-    assert usd(found, "alarms") == pytest.approx(0.60), "three more: API Gateway, throttles, silence"
+    assert usd(found, "alarms") == pytest.approx(0.70), "three more: API Gateway, throttles, silence"
     assert usd(found, "serverless endpoint: data in and out") is None
 
 
 @pytest.mark.parametrize("front", [None, {}])
 @pytest.mark.parametrize("quiet", [None, "6h"])
 @pytest.mark.parametrize("hosting", [{"realtime": {}}, {"serverless": {}}, {"lambda": {}}])
-def test_as_many_alarms_are_counted_as_are_made(front: object, quiet: object, hosting: object) -> None:
+def test_as_many_metrics_are_counted_as_alarms_look_at(front: object, quiet: object, hosting: object) -> None:
     given = environment(front=front, hosting=hosting, alarms={"quiet": quiet})
     (line,) = (line for line in forecast(given, 1.0, 0.0, ALL, USUAL).lines if line.what == "alarms")
-    assert line.quantity == len(alarms(Site("p", "e", given, "123456789012", "eu-west-1", "/p", None)))
+    made = alarms(Site("p", "e", given, "123456789012", "eu-west-1", "/p", None))
+    assert line.quantity == sum(len(alarm.counts) for alarm in made)
 
 
 def test_a_function() -> None:

@@ -1,5 +1,6 @@
 """Each rule of the table: an environment in which it holds, and one close to it in which it does not."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from headgate.planning.exclusions import RULES, Facts, applying
 from headgate.rollout.from_spec import strategy_of
 from headgate.rollout.plan import AllAtOnce
+from headgate.spec import load, template
 from tests.planning.environments import environment
 
 CANARY: Any = [{"canary": {}}]
@@ -29,6 +31,11 @@ BY_SPEC: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("weights-and-alarms", {"rollout": CANARY}, {"rollout": AT_ONCE}),
     ("variant-names", {"hosting": REALTIME}, {"hosting": LAMBDA}),
     ("fallback", {"rollout": CANARY}, {"rollout": [{"canary": {"fallback": False}}]}),
+    (
+        "burst-and-concurrency",
+        {"hosting": SERVERLESS, "front": {"burst": 11}},
+        {"hosting": {"lambda": {"concurrency": 11}}, "front": {"burst": 11}},
+    ),
     ("no-way-back", {"hosting": SERVERLESS}, {"hosting": REALTIME}),
     ("scale-to-zero", {"hosting": REALTIME}, {"hosting": SERVERLESS}),
     ("closed-services", {"capture": {}}, {"hosting": SERVERLESS, "capture": {}}),
@@ -53,6 +60,14 @@ def test_rules_about_shadows_wait_for_the_phase() -> None:
     assert "lambda-shadow" in held(facts("lambda", "shadow", "canary"))
     assert "several-shadows" in held(facts("realtime", "shadow", "shadow", "canary"))
     assert not {"serverless-shadow", "lambda-shadow", "several-shadows"} & held(facts("realtime", "shadow", "canary"))
+
+
+def test_by_default_and_in_the_templates_the_function_takes_what_comes_at_once(tmp_path: Path) -> None:
+    given = [environment(hosting=hosting, front={}) for hosting in (SERVERLESS, LAMBDA, REALTIME)]
+    for name in template.names():
+        template.write(name, tmp_path / name)
+        given.append(load(tmp_path / name).spec.environments["cloud"])
+    assert [one for one in given if "burst-and-concurrency" in held(Facts.of(one))] == []
 
 
 def test_every_rule_is_tested_and_says_what_to_do() -> None:

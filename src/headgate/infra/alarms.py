@@ -13,7 +13,14 @@ Their dimensions outlive an update: the endpoint, the variant `stable`, the func
 of them. SageMaker gives ModelLatency in microseconds, Lambda its duration in milliseconds. SageMaker publishes no count
 of throttled requests, so there is such an alarm only where a function stands in front or is the model.
 
-Every alarm has to break its line in three of five minutes. Missing data is no breach, except for `quiet`.
+An alarm has to break its line in three of five minutes. Missing data is no breach, except for `quiet`. `throttles` is
+there after one minute: API Gateway answers 500 where Lambda refuses, and by the third minute of that it has to be known
+that no version is to blame.
+
+Lambda's own Errors hold what callers are refused (an error leaves the function) and not the 5xx that it returns. So
+`errors` of a function counts as rollouts are judged: what the handler counts of itself (`Headgate`), and what ended
+without a word of it, which is Errors less Raised. These come by different ways. A minute of which only one has told
+may look worse than it is; it takes three.
 """
 
 import math
@@ -24,8 +31,14 @@ from headgate.infra.site import ALIAS, STAGE, Site
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 VARIANT = "stable"
+FEWEST = 20
+"""Requests that a minute needs, or its 99th percentile is not looked at. CloudWatch's own floor for it is 1,000."""
+HANDLER = "Headgate"
+"""The namespace of what the handler of a model's function counts of itself."""
 REVERTING = ("errors", "latency", "gateway")
 """The alarms that speak of the version: any of them takes a new one back."""
+EXCUSES = {"gateway": "throttles"}
+"""What such an alarm says is no fault of the version while the other one is on."""
 
 Comparison = Literal["GreaterThanThreshold", "GreaterThanOrEqualToThreshold", "LessThanThreshold"]
 
@@ -42,13 +55,15 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """`count` alone, or its share of `of`. `threshold` in the metric's own unit; a share is between 0 and 1."""
+    """What is compared is the only one of `counts`, or the last of `terms`: expressions of CloudWatch's metric math, by
+    name, over the counts and the terms before. `threshold` in the metric's own unit; a share is between 0 and 1.
+    """
 
     about: str
     said: str
-    count: Count
+    counts: dict[str, Count]
     threshold: float
-    of: Count | None = None
+    terms: dict[str, str] = field(default_factory=dict)
     comparison: Comparison = "GreaterThanThreshold"
     period: int = MINUTE
     periods: int = 5
@@ -62,6 +77,16 @@ def alarms(site: Site) -> list[Alarm]:
     if site.settings.front:
         found += _front(site)
     return [*found, *_quiet(site), _letters(site)]
+
+
+def rollback_rule(site: Site, found: list[Alarm]) -> str:
+    """When the alarm that is made of others takes a version back, as CloudWatch reads it."""
+    names = {alarm.about: f'ALARM("{site.alarm(alarm.about)}")' for alarm in found}
+    return " OR ".join(
+        f"({names[about]} AND NOT {names[EXCUSES[about]]})" if EXCUSES.get(about) in names else names[about]
+        for about in REVERTING
+        if about in names
+    )
 
 
 def requests(site: Site) -> Count:
@@ -78,13 +103,12 @@ def _endpoint(site: Site) -> list[Alarm]:
             "errors",
             f"more than {settings.errors:g} % of the requests failed (5xx)",
             # Each request counts as 0 or 1, so that the average is the share.
-            Count("AWS/SageMaker", "Invocation5XXErrors", _variant(site), "Average"),
+            {"share": Count("AWS/SageMaker", "Invocation5XXErrors", _variant(site), "Average")},
             settings.errors / 100,
         ),
-        Alarm(
-            "latency",
+        _latency(
             f"99 of 100 requests took the model more than {settings.latency_p99:,} ms",
-            Count("AWS/SageMaker", "ModelLatency", _variant(site), "p99"),
+            ("AWS/SageMaker", "ModelLatency", _variant(site)),
             settings.latency_p99 * 1000.0,
         ),
     ]
@@ -95,19 +119,34 @@ def _function(site: Site) -> list[Alarm]:
     return [
         Alarm(
             "errors",
-            f"more than {settings.errors:g} % of the function's calls ended in an error",
-            Count("AWS/Lambda", "Errors", _alias(site), "Sum"),
+            f"more than {settings.errors:g} % of the predictions failed (5xx, or no answer at all)",
+            {
+                "requests": Count(HANDLER, "Requests", _alias(site), "Sum"),
+                "failures": Count(HANDLER, "Failures", _alias(site), "Sum"),
+                "raised": Count(HANDLER, "Raised", _alias(site), "Sum"),
+                "errors": Count("AWS/Lambda", "Errors", _alias(site), "Sum"),
+            },
             settings.errors / 100,
-            of=requests(site),
+            # Without traffic this is 0 / 0, which is no data.
+            {
+                "silent": "FILL(errors, 0) - FILL(raised, 0)",
+                "crashed": "IF(silent > 0, silent, 0)",
+                "share": "(FILL(failures, 0) + crashed) / (FILL(requests, 0) + crashed)",
+            },
         ),
-        Alarm(
-            "latency",
+        _latency(
             f"99 of 100 calls took the function more than {settings.latency_p99:,} ms",
-            Count("AWS/Lambda", "Duration", _alias(site), "p99"),
+            ("AWS/Lambda", "Duration", _alias(site)),
             float(settings.latency_p99),
         ),
         _throttles(_alias(site), "the model's function"),
     ]
+
+
+def _latency(said: str, metric: tuple[str, str, tuple[tuple[str, str], ...]], threshold: float) -> Alarm:
+    """The 99th percentile of the minutes that have enough requests; the others are no data."""
+    counts = {"p99": Count(*metric, "p99"), "n": Count(*metric, "SampleCount")}
+    return Alarm("latency", said, counts, threshold, {"looked_at": f"IF(n >= {FEWEST}, p99)"})
 
 
 def _front(site: Site) -> list[Alarm]:
@@ -117,7 +156,7 @@ def _front(site: Site) -> list[Alarm]:
         Alarm(
             "gateway",
             f"more than {errors:g} % of the requests at the front door were answered with 5xx",
-            Count("AWS/ApiGateway", "5XXError", gateway, "Average"),
+            {"share": Count("AWS/ApiGateway", "5XXError", gateway, "Average")},
             errors / 100,
         )
     ]
@@ -128,7 +167,9 @@ def _front(site: Site) -> list[Alarm]:
 
 def _throttles(dimensions: tuple[tuple[str, str], ...], whose: str) -> Alarm:
     count = Count("AWS/Lambda", "Throttles", dimensions, "Sum")
-    return Alarm("throttles", f"requests found the concurrency of {whose} used up", count, 0.0)
+    return Alarm(
+        "throttles", f"requests found the concurrency of {whose} used up", {"refused": count}, 0.0, breaching=1
+    )
 
 
 def _quiet(site: Site) -> list[Alarm]:
@@ -137,8 +178,19 @@ def _quiet(site: Site) -> list[Alarm]:
         return []
     period, periods = windows(seconds)
     said = "no request came for as long as `quiet` allows"
-    alarm = Alarm("quiet", said, requests(site), 1.0, None, "LessThanThreshold", period, periods, periods, "breaching")
-    return [alarm]
+    return [
+        Alarm(
+            "quiet",
+            said,
+            {"requests": requests(site)},
+            1.0,
+            comparison="LessThanThreshold",
+            period=period,
+            periods=periods,
+            breaching=periods,
+            missing="breaching",
+        )
+    ]
 
 
 def windows(seconds: float) -> tuple[int, int]:
@@ -151,7 +203,7 @@ def windows(seconds: float) -> tuple[int, int]:
 def _letters(site: Site) -> Alarm:
     count = Count("AWS/SQS", "ApproximateNumberOfMessagesVisible", (("QueueName", site.dead_letters),), "Maximum")
     said = "an approval or an alarm could not be delivered; it lies in the queue of dead letters"
-    return Alarm("letters", said, count, 0.0, periods=1, breaching=1)
+    return Alarm("letters", said, {"waiting": count}, 0.0, periods=1, breaching=1)
 
 
 def _variant(site: Site) -> tuple[tuple[str, str], ...]:

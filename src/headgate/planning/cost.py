@@ -182,7 +182,7 @@ def _standing(
     environment: Environment, requests: float, rollout_seconds: float, prices: Prices, assumptions: Assumptions
 ) -> Iterator[Line]:
     """What is there whoever answers."""
-    yield _line("alarms", _alarms(environment), "alarms", prices.usd("cloudwatch.alarm"))
+    yield _line("alarms", _alarms(environment), "metrics", prices.usd("cloudwatch.alarm"))
     yield _line("composite alarm", 1, "alarms", prices.usd("cloudwatch.composite_alarm"))
     yield _line("dashboard", 1, "dashboards", prices.usd("cloudwatch.dashboard"))
     yield _line("logs, written", requests * assumptions.log / GB, "GB", prices.usd("logs.written"))
@@ -197,10 +197,13 @@ def _standing(
 
 
 def _alarms(environment: Environment) -> int:
-    """How many `infra` makes: errors, latency and letters, throttles of a function, those of API Gateway, silence."""
-    door = environment.front is not None
-    function = door or environment.hosting.kind == "lambda"
-    return 3 + function + door + (environment.alarms.quiet is not None)
+    """How many metrics the alarms that `infra` makes look at: that is what AWS bills.
+
+    Each looks at one but latency, which looks at two, and the errors of a model's function, which are made of four.
+    """
+    door, model = environment.front is not None, environment.hosting.kind == "lambda"
+    errors, latency, letters = 4 if model else 1, 2, 1
+    return errors + latency + letters + (door or model) + door + (environment.alarms.quiet is not None)
 
 
 def _crossings(ways: Sequence[Linear]) -> Iterator[Crossing]:

@@ -35,6 +35,10 @@ class Facts:
     """The folder on a disk that captures should go to, if it is one."""
     fallback: bool = False
     front: bool = False
+    burst: int = 0
+    """How many requests API Gateway lets in at once."""
+    concurrency: int = 0
+    """How many the function behind it answers at the same time."""
 
     @classmethod
     def of(cls, environment: Environment) -> "Facts":
@@ -42,6 +46,8 @@ class Facts:
         phases = [_key(phase.model_dump()) for phase in environment.rollout]
         canary = next((phase.canary for phase in environment.rollout if phase.canary), None)
         to = environment.capture.to if environment.capture else None
+        front = environment.front
+        function = environment.hosting.function or front
         return cls(
             kind=environment.hosting.kind,
             phases=tuple(phases),
@@ -50,7 +56,9 @@ class Facts:
             capture=environment.capture is not None,
             capture_folder=to if to and not to.startswith("s3://") else None,
             fallback=canary.fallback if canary else False,
-            front=environment.front is not None,
+            front=front is not None,
+            burst=front.burst if front else 0,
+            concurrency=function.concurrency if function else 0,
         )
 
     @property
@@ -169,6 +177,15 @@ RULES = (
         "On AWS nobody answers in the place of a failing canary: its callers see the error until it is taken back.",
         "`fallback` has no effect here; on the engine of this machine it has.",
         "Begin with a small step.",
+    ),
+    Rule(
+        "burst-and-concurrency",
+        lambda facts: facts.front and facts.burst > facts.concurrency,
+        "told",
+        "API Gateway lets in more requests at once than the function behind it answers: Lambda refuses the rest, and "
+        "their callers get 500 instead of 429.",
+        "The alarm `throttles` tells people, and no version is taken back for it.",
+        "Make `front/burst` no more than `concurrency` (of `hosting/lambda`, or of `front` before an endpoint).",
     ),
     Rule(
         "no-way-back",

@@ -92,7 +92,13 @@ class Front(Section):
         default=[], max_length=20, description="Web pages that may call it from a browser. Default: none."
     )
     rate: int = Field(default=20, ge=1, le=10_000, description="Requests a second, on average.")
-    burst: int = Field(default=40, ge=1, le=5_000, description="How many may come at once.")
+    burst: int = Field(
+        default=10,
+        ge=1,
+        le=5_000,
+        description="How many may come at once. Those that the function behind it cannot take at the same time, by its "
+        "`concurrency`, get a 500.",
+    )
     concurrency: int = Field(
         default=10,
         ge=1,

@@ -57,7 +57,7 @@ def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack:
     _hear_of_alarms(stack, site, functions["monitor"], queue)
     _hear_of_approvals(stack, site, functions["approval"], queue)
     for key in ("approval", "monitor"):
-        _keep_what_failed(stack, site, key, functions[key])
+        _keep_what_failed(stack, key, functions[key], queue)
     return stack
 
 
@@ -115,7 +115,7 @@ def _hear_of_approvals(stack: cdk.Stack, site: Site, approval: aws_lambda.CfnFun
     permit(stack, "RuleCallsApproval", approval.ref, "events.amazonaws.com", rule.attr_arn)
 
 
-def _keep_what_failed(stack: cdk.Stack, site: Site, key: str, function: aws_lambda.CfnFunction) -> None:
+def _keep_what_failed(stack: cdk.Stack, key: str, function: aws_lambda.CfnFunction, queue: sqs.CfnQueue) -> None:
     aws_lambda.CfnEventInvokeConfig(
         stack,
         f"{key.capitalize()}Failures",
@@ -123,6 +123,6 @@ def _keep_what_failed(stack: cdk.Stack, site: Site, key: str, function: aws_lamb
         qualifier="$LATEST",
         maximum_retry_attempts=2,
         destination_config=aws_lambda.CfnEventInvokeConfig.DestinationConfigProperty(
-            on_failure=aws_lambda.CfnEventInvokeConfig.OnFailureProperty(destination=site.dead_letters_arn)
+            on_failure=aws_lambda.CfnEventInvokeConfig.OnFailureProperty(destination=queue.attr_arn)
         ),
     )

@@ -3,6 +3,7 @@
     POST /<version><route>      the model function's alias, or the function that asks the endpoint
     GET  /ping                  the same, for whoever watches
     OPTIONS                     answered by API Gateway, where `origins` lists web pages
+    anything else               refused by API Gateway, in the shape of our errors
 
 The stage is called `live`; the version is a part of the path, so that a later version of the interface can stand beside
 it. A deployment of API Gateway is a copy: its name holds a digest of what it copies, so that a change makes a new one.
@@ -17,7 +18,7 @@ from aws_cdk import aws_iam as iam
 from headgate.core.digest import digest_json
 from headgate.infra.outline import DELIVERY_IMAGE
 from headgate.infra.site import ALIAS, STAGE, Site
-from headgate.infra.stacks import cors
+from headgate.infra.stacks import cors, gateway_answers
 from headgate.infra.stacks.parts import acknowledge, image_parameter, log_group, make_function, open_stack, permit
 from headgate.infra.statement import Role, Trust
 from headgate.spec.hosting import Front
@@ -39,6 +40,9 @@ ACCESS = {
     "error": "$context.error.message",
 }
 """One line for each request: no body, no header, and a key by its id."""
+
+Part = apigateway.CfnMethod | apigateway.CfnGatewayResponse
+"""What a deployment is a copy of."""
 
 
 def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack | None:
@@ -65,7 +69,7 @@ def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack | None:
     ]
     if front.origins:
         methods.append(cors.method(stack, api, _resource(stack, api, site.path), front.origins))
-    _stage(stack, site, api, front, methods)
+    _stage(stack, site, api, front, [*methods, *gateway_answers.make(stack, api, front.origins)])
     return stack
 
 
@@ -130,16 +134,22 @@ def _method(
         ),
     )
     if front.auth == "api-key":
-        acknowledge(method, dict.fromkeys(("APIG4", "COG4"), "Callers are systems with a key and a quota, not people."))
+        acknowledge(
+            method, dict.fromkeys(("APIG4", "COG4"), "Callers show a key and are throttled by it; nobody signs in.")
+        )
     else:
         acknowledge(method, {"COG4": "Callers are systems with AWS credentials, not people."})
     return method
 
 
-def _copied(stack: cdk.Stack, method: apigateway.CfnMethod) -> list[object]:
-    """What a deployment copies of a method: where it is, who may pass, and what answers."""
-    lines = [method.http_method, method.resource_id, method.authorization_type, method.api_key_required]
-    return [stack.resolve(line) for line in (*lines, method.integration)]
+def _copied(stack: cdk.Stack, part: Part) -> list[object]:
+    """What a deployment copies: of a method where it is, who may pass and what answers; an answer as a whole."""
+    lines: list[object]
+    if isinstance(part, apigateway.CfnMethod):
+        lines = [part.http_method, part.resource_id, part.authorization_type, part.api_key_required, part.integration]
+    else:
+        lines = [part.response_type, part.response_parameters, part.response_templates]
+    return [stack.resolve(line) for line in lines]
 
 
 def _stage(
@@ -147,12 +157,12 @@ def _stage(
     site: Site,
     api: apigateway.CfnRestApi,
     front: Front,
-    methods: list[apigateway.CfnMethod],
+    parts: list[Part],
 ) -> None:
-    said = [BINARY, *(_copied(stack, method) for method in methods)]
+    said = [BINARY, *(_copied(stack, part) for part in parts)]
     deployment = apigateway.CfnDeployment(stack, f"Deployment{digest_json(said)[:8]}", rest_api_id=api.ref)
-    for method in methods:
-        deployment.add_resource_dependency(method)
+    for part in parts:
+        deployment.add_resource_dependency(part)
     log = log_group(stack, site, "access")
     account = _may_log(stack, site)
     stage = apigateway.CfnStage(

@@ -2,7 +2,12 @@
 
 An account has one provider for GitHub. Who is first makes it (`--github-provider create`), all others use it
 (`existing`, the default). It stays when the stack goes, as others may rely on it.
+
+Roles come after the provider that they trust. No dependency can say so, since CloudFormation takes none on what may not
+be there; the trust does, as it is the provider's own ARN where this stack makes it.
 """
+
+from dataclasses import replace
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -35,5 +40,6 @@ def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack | None:
     provider.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
     for role in roles.values():
         if role.trust.provider:
-            make_role(stack, role)
+            trusted = cdk.Fn.condition_if(make.logical_id, provider.attr_arn, role.trust.provider)
+            make_role(stack, replace(role, trust=replace(role.trust, provider=cdk.Token.as_string(trusted))))
     return stack

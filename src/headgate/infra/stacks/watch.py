@@ -8,8 +8,9 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sns as sns
 
 from headgate.core import names
+from headgate.core.digest import sha256
 from headgate.infra import resource_policies
-from headgate.infra.alarms import REVERTING, Alarm, Count, alarms, requests
+from headgate.infra.alarms import EXCUSES, REVERTING, Alarm, Count, alarms, requests, rollback_rule
 from headgate.infra.site import Site
 from headgate.infra.stacks.parts import open_stack
 
@@ -20,18 +21,18 @@ def build(app: cdk.App, site: Site) -> cdk.Stack:
     topic = _topic(stack, site)
     found = alarms(site)
     made = {alarm.about: _alarm(stack, site, alarm, topic) for alarm in found}
-    reverting = [about for about in made if about in REVERTING]
-    both = cloudwatch.CfnCompositeAlarm(
+    whole = cloudwatch.CfnCompositeAlarm(
         stack,
         "Rollback",
         alarm_name=site.alarm("rollback"),
         alarm_description="The version in force fails or is slow; it is taken back.",
-        alarm_rule=" OR ".join(f'ALARM("{site.alarm(about)}")' for about in reverting),
+        alarm_rule=rollback_rule(site, found),
         alarm_actions=[topic.ref],
         ok_actions=[topic.ref],
     )
-    for about in reverting:
-        both.add_resource_dependency(made[about])
+    for about, alarm in made.items():
+        if about in REVERTING or about in EXCUSES.values():
+            whole.add_resource_dependency(alarm)
     cloudwatch.CfnDashboard(
         stack, "Dashboard", dashboard_name=site.prefix, dashboard_body=json.dumps(_dashboard(site, found))
     )
@@ -46,8 +47,10 @@ def _topic(stack: cdk.Stack, site: Site) -> sns.CfnTopic:
         kms_master_key_id=site.key_alias,
     )
     sns.CfnTopicPolicy(stack, "TopicPolicy", topics=[topic.ref], policy_document=resource_policies.topic(site))
-    for number, mail in enumerate(site.settings.alarms.notify, 1):
-        sns.CfnSubscription(stack, f"Mail{number}", topic_arn=topic.ref, protocol="email", endpoint=mail)
+    # Named after the address: by its place in the list, a subscription would become another's where one above it goes.
+    for mail in dict.fromkeys(site.settings.alarms.notify):
+        name = f"Mail{sha256(mail.encode())[:8]}"
+        sns.CfnSubscription(stack, name, topic_arn=topic.ref, protocol="email", endpoint=mail)
     return topic
 
 
@@ -66,24 +69,22 @@ def _alarm(stack: cdk.Stack, site: Site, alarm: Alarm, topic: sns.CfnTopic) -> c
         "ok_actions": actions,
     }
     name = alarm.about.capitalize()
-    if alarm.of is not None:
-        share = cloudwatch.CfnAlarm.MetricDataQueryProperty(
-            id="share", expression="count / of", label=alarm.said, return_data=True
-        )
-        queries = [share, _query("count", alarm.count, alarm.period), _query("of", alarm.of, alarm.period)]
+    if alarm.terms:
+        *_, last = alarm.terms
+        queries = [
+            *(_query(name, count, alarm.period) for name, count in alarm.counts.items()),
+            *(_term(name, term, alarm.said if name == last else None) for name, term in alarm.terms.items()),
+        ]
         return cloudwatch.CfnAlarm(stack, name, metrics=queries, **shared)
-    percentile = alarm.count.statistic.startswith("p")
+    (count,) = alarm.counts.values()
     return cloudwatch.CfnAlarm(
         stack,
         name,
-        namespace=alarm.count.namespace,
-        metric_name=alarm.count.name,
-        dimensions=_dimensions(alarm.count),
+        namespace=count.namespace,
+        metric_name=count.name,
+        dimensions=_dimensions(count),
         period=alarm.period,
-        statistic=None if percentile else alarm.count.statistic,
-        extended_statistic=alarm.count.statistic if percentile else None,
-        # Few requests make no percentile: a single slow one would be the 99th of a hundred.
-        evaluate_low_sample_count_percentile="ignore" if percentile else None,
+        statistic=count.statistic,
         **shared,
     )
 
@@ -94,6 +95,13 @@ def _query(name: str, count: Count, period: int) -> cloudwatch.CfnAlarm.MetricDa
     )
     stat = cloudwatch.CfnAlarm.MetricStatProperty(metric=metric, period=period, stat=count.statistic)
     return cloudwatch.CfnAlarm.MetricDataQueryProperty(id=name, metric_stat=stat, return_data=False)
+
+
+def _term(name: str, term: str, said: str | None) -> cloudwatch.CfnAlarm.MetricDataQueryProperty:
+    """An expression; the one that is compared has a label."""
+    return cloudwatch.CfnAlarm.MetricDataQueryProperty(
+        id=name, expression=term, label=said, return_data=said is not None
+    )
 
 
 def _dimensions(count: Count) -> list[cloudwatch.CfnAlarm.DimensionProperty]:
@@ -112,11 +120,7 @@ def _dashboard(site: Site, found: list[Alarm]) -> dict[str, Any]:
         },
     }
     widgets = [_graph(site, "requests", [_row(requests(site))], None, 60)]
-    for alarm in found:
-        rows = [_row(alarm.count, "count" if alarm.of else "")]
-        if alarm.of:
-            rows = [[{"expression": "count / of", "label": "share"}], *rows, _row(alarm.of, "of")]
-        widgets.append(_graph(site, alarm.about, rows, alarm.threshold, alarm.period))
+    widgets += [_graph(site, alarm.about, _rows(alarm), alarm.threshold, alarm.period) for alarm in found]
     return {"widgets": [states, *widgets]}
 
 
@@ -137,6 +141,20 @@ def _graph(site: Site, title: str, rows: list[list[Any]], line: float | None, pe
     return {"type": "metric", "width": 8, "height": 6, "properties": properties}
 
 
-def _row(count: Count, name: str = "") -> list[Any]:
-    options: dict[str, Any] = {"stat": count.statistic} | ({"id": name, "visible": False} if name else {})
-    return [count.namespace, count.name, *(part for pair in count.dimensions for part in pair), options]
+def _rows(alarm: Alarm) -> list[list[Any]]:
+    """What an alarm compares, and the percentile also of those minutes in which it does not."""
+    if not alarm.terms:
+        return [_row(count) for count in alarm.counts.values()]
+    *_, last = alarm.terms
+    return [
+        *(
+            [{"id": name, "expression": term, "label": name.replace("_", " "), "visible": name == last}]
+            for name, term in alarm.terms.items()
+        ),
+        *(_row(count, id=name, visible=count.statistic == "p99") for name, count in alarm.counts.items()),
+    ]
+
+
+def _row(count: Count, **options: str | bool) -> list[Any]:
+    dimensions = (part for pair in count.dimensions for part in pair)
+    return [count.namespace, count.name, *dimensions, {"stat": count.statistic, **options}]

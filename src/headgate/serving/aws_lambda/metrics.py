@@ -7,8 +7,9 @@ format. CloudWatch makes metrics of them when it takes the line: no call, no thr
                 be it the caller's fault or ours. Errors without Raised are crashes and time-outs, which leave no line
 
 They stand in the namespace Headgate, with the three dimensions that Lambda's own metrics have of an alias. So what is
-asked of a version by its number (a warm-up, a probe) is no evidence about the alias. Each version that answers an alias
-costs three custom metrics while it does.
+asked of a version by its number (a warm-up, a probe) is no evidence about the alias. They stand there once more without
+the version, for alarms, which outlive versions. Each version that answers an alias costs three custom metrics while it
+does, and the alias three more.
 """
 
 import time
@@ -17,6 +18,7 @@ from typing import Any
 
 NAMESPACE = "Headgate"
 DIMENSIONS = ("FunctionName", "Resource", "ExecutedVersion")
+SETS = (DIMENSIONS, DIMENSIONS[:2])
 METRICS = ("Requests", "Failures", "Raised")
 LONGEST = 255
 """Characters of a dimension's value: CloudWatch drops what is longer."""
@@ -45,7 +47,7 @@ class Metrics:
         values = (1, int(status >= 500), int(raised))
         about = {
             "Namespace": NAMESPACE,
-            "Dimensions": [list(DIMENSIONS)],
+            "Dimensions": [list(names) for names in SETS],
             "Metrics": [{"Name": name, "Unit": "Count"} for name in METRICS],
         }
         return {
