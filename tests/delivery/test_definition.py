@@ -57,6 +57,45 @@ def test_what_may_fail_is_tried_again_and_caught(states: dict[str, Any]) -> None
         assert state["ResultSelector"], f"{name} would keep whole answers"
 
 
+def test_what_lambda_and_the_tick_call_passing_is_tried_again(states: dict[str, Any]) -> None:
+    calls = {name: state for name, state in states.items() if state.get("Resource", "").endswith(":lambda:invoke")}
+    assert len(calls) > len(PHASES)
+    passing = {"Unavailable", "States.Timeout", "Lambda.TooManyRequestsException", "Lambda.ServiceException"}
+    for name, state in calls.items():
+        assert passing <= {*state["Retry"][0]["ErrorEquals"]}, name
+
+
+def test_a_way_back_that_fails_ends_and_does_not_begin_anew(states: dict[str, Any]) -> None:
+    for name in ("Give up", "Roll back", "Hand over"):
+        assert states[name]["Catch"][-1]["Next"] == "Stopped by an error", name
+
+
+def test_nobody_is_waited_for_longer_than_the_tick_says(states: dict[str, Any]) -> None:
+    assert states["Approval: wait"]["TimeoutSecondsPath"] == "$.tick.left"
+
+
+def walked(states: dict[str, Any], phases: Iterator[str]) -> list[str]:
+    """The states that an execution enters where each call of the tick function tells the next of these phases."""
+    name, told, entered = "Begin", "", []
+    while states[name]["Type"] not in ("Succeed", "Fail"):
+        state = states[name]
+        entered.append(name)
+        if state.get("ResultPath") == "$.tick":
+            told = next(phases)
+        said = {"$.tick.phase": told, "$.tick.outcome": "promoted" if told == "ended" else ""}
+        taken = [c["Next"] for c in state.get("Choices", []) if said[c["Variable"]] == c["StringEquals"]]
+        name = taken[0] if taken else state.get("Default") or state["Next"]
+    return [*entered, name]
+
+
+def test_each_step_of_a_canary_is_given_its_traffic_and_watched(states: dict[str, Any]) -> None:
+    steps = ["production", "watch", "watch", "production", "watch", "promote"]
+    entered = walked(states, iter(["prepare", "prepare", "prepare", *steps, "ended"]))
+    ticked = [name for name in entered if name in ("Production", "Watch", "Promote")]
+    assert ticked == ["Production", "Watch", "Watch", "Production", "Watch", "Promote"]
+    assert entered[-1] == "Promoted"
+
+
 def test_an_execution_stays_below_the_limit_of_events() -> None:
     assert MOST_TICKS * 12 < 25_000  # Wait 2, Task 5 and with a retry 7, Choice 2, and what comes before and after
 
