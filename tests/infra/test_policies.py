@@ -1,5 +1,6 @@
 """Who may do what: a table, evaluated on the policies in the templates."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from headgate.infra.policies import roles
+from headgate.infra.resource_policies import TRIAL_TAG, lifecycle
 from headgate.infra.site import Site
 from headgate.infra.statement import Role
 from tests.infra.conftest import Assembly
@@ -22,6 +24,7 @@ ENDPOINT = f"{SAGEMAKER}:endpoint/iris-production"
 CONFIG = f"{SAGEMAKER}:endpoint-config/iris-production-v3-0a1b2c3d"
 MODEL = f"{SAGEMAKER}:model/iris-production-v3-0a1b2c3d"
 PACKAGE = f"{SAGEMAKER}:model-package/iris-production/3"
+GROUP = f"{SAGEMAKER}:model-package-group/iris-production"
 EXECUTION = "arn:aws:iam::123456789012:role/iris-production-execution"
 MACHINE = f"arn:aws:states:{HERE}:stateMachine:iris-production-delivery"
 KEY = f"arn:aws:kms:{HERE}:key/0b4d"
@@ -82,8 +85,27 @@ ROLES: list[tuple[str, str, str, Context, str]] = [
     ("tick", "s3:DeleteObject", f"{BUCKET}/rollouts/production/1/000002.json", {}, "deny"),
     ("tick", "s3:PutObject", f"{BUCKET}/packages/aa/model.tar.gz", {}, "deny"),
     ("tick", "s3:ListBucket", BUCKET, {}, "allow"),
+    # Whatever a tick asks for, it may: a permission that is missing stops a rollout in its middle.
+    *[
+        (role, action, thing, {}, "allow")
+        for role in ("tick", "monitor")
+        for action, thing in (
+            ("sagemaker:DescribeEndpoint", ENDPOINT),
+            ("sagemaker:DescribeEndpointConfig", CONFIG),
+            ("sagemaker:UpdateEndpointWeightsAndCapacities", ENDPOINT),
+            ("sagemaker:ListTags", ENDPOINT),
+            ("sagemaker:AddTags", ENDPOINT),
+            ("sagemaker:DeleteTags", ENDPOINT),
+            ("sagemaker:DescribeModelPackage", PACKAGE),
+            ("sagemaker:ListModelPackages", GROUP),
+            ("s3:GetObject", f"{BUCKET}/rollouts/production/1/000001.json"),
+            ("s3:GetObject", f"{BUCKET}/packages/aa/row.json"),
+        )
+    ],
     # Who records approvals cannot move anything; who watches can.
     ("approval", "states:SendTaskSuccess", MACHINE, {}, "allow"),
+    ("approval", "s3:GetObject", f"{BUCKET}/rollouts/production/1/000001.json", {}, "allow"),
+    ("approval", "s3:PutObject", f"{BUCKET}/rollouts/production/1/000002.json", ONCE, "allow"),
     ("approval", "sagemaker:UpdateEndpoint", ENDPOINT, {}, "deny"),
     ("approval", "states:StartExecution", MACHINE, {}, "deny"),
     ("tick", "states:SendTaskSuccess", MACHINE, {}, "allow"),
@@ -146,6 +168,8 @@ SERVICES: list[tuple[str, str, str, Context, str]] = [
      {**ACCOUNT, "aws:SourceArn": ALARM}, "allow"),
     ("cloudwatch", "sns:Publish", TOPIC,
      {"aws:SourceAccount": "999999999999", "aws:SourceArn": ALARM.replace("123456789012", "999999999999")}, "deny"),
+    ("cloudwatch", "sns:Publish", TOPIC,
+     {**ACCOUNT, "aws:SourceArn": ALARM.replace("iris", "payroll")}, "deny"),
     ("events", "sns:Publish", TOPIC, ACCOUNT, "deny"),
     ("cloudwatch", "kms:GenerateDataKey", KEY, ACCOUNT, "allow"),
     ("cloudwatch", "kms:GenerateDataKey", KEY, {"aws:SourceAccount": "999999999999"}, "deny"),
@@ -298,6 +322,29 @@ def test_no_role_may_do_everything_or_to_everything() -> None:
             assert "*" not in statement.resources[0]
 
 
+def test_who_takes_a_role_on() -> None:
+    """A service acts for this account alone where it takes a role on for others too; workflows come with a token."""
+    ours = {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+    services = {"execution": ("sagemaker", ours), "delivery": ("states", ours)}
+    for role in {role.key: role for role, _ in all_statements()}.values():
+        (said,) = role.trust.document()["Statement"]
+        if role.key.startswith("github-"):
+            assert said["Action"] == "sts:AssumeRoleWithWebIdentity", role.key
+            continue
+        service, conditions = services.get(role.key, ("lambda", None))
+        assert (said["Action"], said["Principal"]) == ("sts:AssumeRole", {"Service": f"{service}.amazonaws.com"})
+        assert said.get("Condition") == conditions, role.key
+
+
+def test_images_of_versions_are_kept_for_ever() -> None:
+    """A way back may need any of them."""
+    selected = [rule["selection"] for rule in json.loads(lifecycle())["rules"]]
+    assert [(one["tagStatus"], one.get("tagPrefixList")) for one in selected] == [
+        ("untagged", None),
+        ("tagged", [TRIAL_TAG]),
+    ]
+
+
 def test_a_role_says_everything_once() -> None:
     for role in {role.key: role for role, _ in all_statements()}.values():
         sids = [statement.sid for statement in role.statements]
@@ -311,8 +358,6 @@ def test_the_templates_hold_what_the_values_say(iris: Assembly) -> None:
 
 
 def test_the_machine_may_do_what_its_states_do(iris: Assembly) -> None:
-    import json
-
     machine = json.loads(iris.properties("machine", "Machine")["DefinitionString"])
     arn, documents = identity(iris, "delivery")
     asked = set()
