@@ -65,6 +65,8 @@ def test_a_dry_run_prints_what_would_be_typed(headgate: Run, work: Path) -> None
         f" deploy --app {work}/cdk.out/cloud --no-notices base function --exclusively --require-approval never "
         f"--parameters news-category-cloud-function:ModelImage={DIGEST}"
     )
+    asked = headgate("infra", "deploy", "--only", "base", "--dry-run").stdout
+    assert asked.splitlines()[-1].endswith(" base --exclusively --require-approval broadening")
     ran = headgate("infra", "destroy", "--delete-data", "--dry-run", "--json")
     assert ran.returncode == 0, ran.stderr
     steps = [(step["step"].split()[1], bool(step["command"])) for step in json.loads(ran.stdout)["steps"]]
