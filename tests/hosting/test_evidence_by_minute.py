@@ -5,8 +5,10 @@ import random
 import pytest
 
 from headgate.core.evidence import Baseline, Counts, Rhythm, Window
-from headgate.hosting.evidence import Evidence
+from headgate.hosting.evidence import Evidence, Question
 from headgate.hosting.evidence_by_minute import EvidenceByMinute, evidence_of
+from headgate.hosting.evidence_by_minute import _weighed as by_minute_weighed
+from headgate.hosting.function_evidence import _weighed as by_version_weighed
 from headgate.hosting.session import Connection
 from tests.engine.metrics.memory import Request
 from tests.hosting.conftest import Control
@@ -72,6 +74,27 @@ def test_a_minute_is_told_once_and_only_if_it_is_whole(control: Control) -> None
     assert by_minute(control, now=MINUTE + 60.0) == []
     late = by_minute(control, slow_began=MINUTE + 90)
     assert [window.stable for window in late[:3]] == [Counts(6, 0, (0, 0, 0), 6)] * 2 + [Counts(6, 0, (6, 0, 0), 6)]
+
+
+def test_what_was_before_the_step_is_not_its_evidence(control: Control) -> None:
+    control.evidence.add(Request(MINUTE - 30, "canary", "before", 500), Request(MINUTE + 30, "canary", "after"))
+    assert [window.start for window in by_minute(control, start=MINUTE - 60)] == [MINUTE]
+
+
+def test_both_variants_are_slow_from_the_same_minute_on(control: Control) -> None:
+    both = [Request(MINUTE + at, name, "a", microseconds=5000) for at in (10, 70) for name in ("stable", "canary")]
+    control.evidence.add(*both)
+    for window in by_minute(control, slow_began=MINUTE + 60):
+        slow = (1, 1, 1) if window.start > MINUTE else (0, 0, 0)
+        assert window.stable.slow == window.canary.slow == slow
+
+
+def test_pieces_of_a_span_count_by_their_requests() -> None:
+    """AWS cuts a span where its own periods begin: 90 requests of 10 ms and 10 of 110 ms are 20 ms, not 60."""
+    counts, values = {0: 90.0, 60: 10.0}, {0: 10.0, 60: 110.0}
+    questions = [Question(name, "", "", "") for name in ("count", "p50")]
+    assert by_minute_weighed({"count": counts, "p50": values}, questions) == [100.0, 20.0]
+    assert by_version_weighed({"count": counts, "p50": values}, ["count", "p50"]) == [100.0, 20_000.0]
 
 
 def test_percentiles_are_of_whole_minutes(control: Control) -> None:

@@ -12,7 +12,8 @@ from headgate.core.versions import ModelVersion
 from headgate.errors import NotFound, Refused
 from headgate.hosting.alias import Labels, bring, label_of, number_of
 from headgate.hosting.deployment import Place
-from headgate.hosting.function_evidence import FunctionEvidence
+from headgate.hosting.evidence_by_minute import EvidenceByMinute
+from headgate.hosting.function_evidence import MATURE_SECONDS, MINUTE, FunctionEvidence
 from headgate.hosting.functions import Functions
 from headgate.hosting.session import Connection
 from tests.hosting.lambda_api import BEGAN, UPDATE_SECONDS, Clock, LambdaApi, Point
@@ -120,6 +121,12 @@ def test_other_variables_are_another_version_of_the_same_model(functions: Functi
     assert brought(functions, api, version(2)) == "2"
 
 
+def test_other_time_outs_are_another_version_too(functions: Functions, api: LambdaApi) -> None:
+    first = label_of(version(2), PLACE, functions.release(NAME))
+    api.functions[NAME].latest.timeout = 25
+    assert label_of(version(2), PLACE, functions.release(NAME)) != first
+
+
 def test_an_image_that_goes_by_tag_is_refused(functions: Functions) -> None:
     with pytest.raises(Refused, match=r"not in an image by digest: 'repository:latest'"):
         label_of(version(2, "repository:latest"), PLACE, functions.release(NAME))
@@ -149,14 +156,23 @@ def test_an_image_that_lambda_cannot_take_is_told_as_the_failure(functions: Func
     assert after.modified != before.modified
 
 
+def test_a_version_that_lambda_could_not_make_is_not_moved_to(functions: Functions, api: LambdaApi) -> None:
+    label = label_of(version(2), PLACE, functions.release(NAME))
+    brought(functions, api, version(2))
+    api.functions[NAME].versions["2"].failure = "The image is gone."
+    with pytest.raises(Refused, match=r"Lambda could not make version 2: The image is gone\."):
+        bring(functions, NAME, version(2), PLACE, label)
+
+
 def test_the_alias_is_told_as_of_an_endpoint(functions: Functions, api: LambdaApi) -> None:
     number = brought(functions, api, version(2))
     label = functions.release(NAME, number).label
     alias = functions.find(NAME)
     assert alias is not None
-    functions.move(NAME, alias, "1", beside=number, share=0.25, now=BEGAN)
+    functions.move(NAME, alias, "1", beside=number, share=0.25, now=BEGAN + 900)
     state = Labels(functions, NAME).find()
     assert state is not None
+    assert state.modified == BEGAN + 900, "a baseline begins after the last move"
     assert (state.config_name, state.settled) == (f"1+{label}", True)
     assert {v.name: v.desired_weight for v in state.variants} == {"stable": 75.0, "canary": 25.0}
     assert functions.tags(state.arn) == {"headgate:project": "iris"}
@@ -177,6 +193,28 @@ def test_the_alias_is_moved_by_compare_and_set(functions: Functions, api: Lambda
         functions.move(NAME, read, "3", now=BEGAN)
     assert functions.move(NAME, moved, "2", now=BEGAN + 9).beside == ""
     assert functions.find("another-model") is None
+
+
+def test_what_somebody_changed_since_it_was_read_is_neither_replaced_nor_published(
+    functions: Functions, api: LambdaApi
+) -> None:
+    read = functions.release(NAME).revision
+    functions.upload(NAME, image(2), read)
+    api.clock.now += UPDATE_SECONDS  # type: ignore[attr-defined]
+    with pytest.raises(Refused, match="Revision Id"):
+        functions.upload(NAME, image(3), read)
+    with pytest.raises(Refused, match="Revision Id"):
+        functions.publish(NAME, "iris-production-v3-00000000", read)
+    assert functions.release(NAME).image == image(2)
+    assert "2" not in api.functions[NAME].versions
+
+
+def test_the_newest_of_a_label_is_found(functions: Functions, api: LambdaApi) -> None:
+    brought(functions, api, version(2))
+    brought(functions, api, version(3))
+    label = functions.release(NAME, "2").label
+    api.functions[NAME].versions["3"].description = label
+    assert functions.labelled(NAME, label) == "3"
 
 
 def test_tags_are_written_and_taken_away(functions: Functions, api: LambdaApi) -> None:
@@ -223,6 +261,29 @@ def test_what_fails_and_what_does_not(connection: Connection, api: LambdaApi) ->
     assert found[0].canary == Counts(8, 3, (8, 1, 1), 8)
     assert found[1].stable == Counts(1, 0, (1, 1, 1), 1)
     assert found[1].canary == Counts(0)
+
+
+def test_a_refusal_that_lambda_has_not_told_yet_is_no_crash(connection: Connection, api: LambdaApi) -> None:
+    happened(api, BEGAN + 61, "13", Raised=1.0, Errors=0.0)
+    evidence = FunctionEvidence(connection, NAME, api.clock)
+    (found,) = evidence.windows("12", "13", thresholds=None, slow_began=None, start=int(BEGAN), end=2**31)
+    assert found.canary == Counts(1, 0, (0, 0, 0), 1)
+
+
+def test_a_minute_that_began_before_is_not_told(connection: Connection, api: LambdaApi) -> None:
+    happened(api, BEGAN + 59, "13", Failures=1.0)
+    happened(api, BEGAN + 61, "13")
+    evidence = FunctionEvidence(connection, NAME, api.clock)
+    (found,) = evidence.windows(
+        "12", "13", thresholds=(1.0, 1.0, 1.0), slow_began=None, start=int(BEGAN) + 1, end=2**31
+    )
+    assert (found.start, found.canary) == (BEGAN + 60, Counts(1, 0, (0, 0, 0), 1))
+    assert evidence.baseline("13", start=int(BEGAN) + 1, end=int(BEGAN) + 120) == Baseline(1, (10_000.0,) * 3)
+
+
+def test_a_step_is_judged_when_its_last_minute_may_be_looked_at() -> None:
+    assert FunctionEvidence.rhythm.delay >= MINUTE + MATURE_SECONDS
+    assert EvidenceByMinute.rhythm.delay >= EvidenceByMinute.rhythm.lag
 
 
 def test_a_minute_is_not_looked_at_before_everything_has_arrived(connection: Connection, api: LambdaApi) -> None:
