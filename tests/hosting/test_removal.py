@@ -1,5 +1,6 @@
 """Emptying what was filled: a versioned bucket and a repository (moto's), an endpoint's releases (the engine's)."""
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,9 @@ from moto.server import ThreadedMotoServer
 
 from headgate.core.endpoints import VariantTerms
 from headgate.core.progress import silent
+from headgate.engine.api.paging import DEFAULT_PAGE
+from headgate.errors import Unavailable
+from headgate.hosting import removal
 from headgate.hosting.endpoints import Endpoints
 from headgate.hosting.registry import Registry
 from headgate.hosting.removal import empty_bucket, empty_group, empty_repository, of_endpoint, remove_endpoint
@@ -69,12 +73,34 @@ def test_a_versioned_bucket_is_emptied_to_the_last_marker(moto: Moto) -> None:
     s3.delete_object(Bucket="full", Key="rollouts/1.json")
     s3.create_multipart_upload(Bucket="full", Key="packages/half")
     assert empty_bucket(moto, "full", silent) == 9
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket="full"), "half an upload keeps a bucket from being deleted"
     assert empty_bucket(moto, "full", silent) == 0
     s3.delete_bucket(Bucket="full")
     assert empty_bucket(moto, "full", silent) == 0, "a bucket that is gone is empty"
 
 
-def test_a_repository_is_emptied(moto: Moto) -> None:
+def test_what_s3_does_not_delete_is_told(moto: Moto) -> None:
+    s3 = moto.client("s3")
+    s3.create_bucket(Bucket="locked")
+    s3.put_object(Bucket="locked", Key="packages/kept", Body=b"x")
+    denied = {"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteObject", "Resource": "arn:aws:s3:::locked/*"}
+    s3.put_bucket_policy(Bucket="locked", Policy=json.dumps({"Version": "2012-10-17", "Statement": [denied]}))
+    with pytest.raises(Unavailable, match=r"1 things could not be deleted from locked: .*packages/kept"):
+        empty_bucket(moto, "locked", silent)
+
+
+def test_more_than_is_deleted_at_once_is_deleted(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(removal, "DELETED_AT_ONCE", 2)
+    s3 = moto.client("s3")
+    s3.create_bucket(Bucket="many")
+    for number in range(5):
+        s3.put_object(Bucket="many", Key=f"captures/{number}", Body=b"x")
+    assert empty_bucket(moto, "many", silent) == 5
+    s3.delete_bucket(Bucket="many")
+
+
+def test_a_repository_is_emptied(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(removal, "IMAGES_AT_ONCE", 2)
     ecr = moto.client("ecr")
     ecr.create_repository(repositoryName="iris-production")
     manifest = '{{"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "n": {0}}}'
@@ -98,6 +124,18 @@ def test_an_endpoint_goes_with_its_releases_and_no_others(control: Control) -> N
     left = {row["EndpointConfigName"] for row in sagemaker.list_endpoint_configs()["EndpointConfigs"]}
     assert left == {row["ModelName"] for row in sagemaker.list_models()["Models"]} == {*names[2:]}
     remove_endpoint(Engine(control.connection), "iris-production", silent)
+
+
+def test_more_releases_than_a_page_holds_go_too(control: Control) -> None:
+    endpoints, sagemaker = Endpoints(control.connection), control.connection.control
+    for number in range(1, DEFAULT_PAGE + 2):
+        name = f"iris-production-v{number}-0a1b2c3d"
+        container: ContainerDefinitionTypeDef = {"Image": "i", "ModelDataUrl": "s3://headgate-local/m.tar.gz"}
+        sagemaker.create_model(ModelName=name, ExecutionRoleArn=control.connection.role, PrimaryContainer=container)
+        endpoints.create_config(name, [VariantTerms("stable", name, "ml.m5.large", 1, 1)])
+    remove_endpoint(Engine(control.connection), "iris-production", silent)
+    assert sagemaker.list_endpoint_configs()["EndpointConfigs"] == []
+    assert sagemaker.list_models()["Models"] == []
 
 
 def test_a_group_is_emptied(control: Control) -> None:
