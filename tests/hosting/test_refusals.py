@@ -207,6 +207,17 @@ def test_a_request_without_an_inference_id_gets_one_and_is_told(door: FrontDoor,
     assert "accept" not in runtime.heard[0].headers
 
 
+def test_a_serverless_endpoint_takes_less() -> None:
+    given = {"HEADGATE_ENDPOINT": "e", "SAGEMAKER_MAX_PAYLOAD_IN_MB": "4"}
+    assert FrontSettings.from_environment(given).max_body == 4 * 1024 * 1024
+
+
+def test_a_long_request_id_is_cut_to_what_an_inference_id_may_be(door: FrontDoor, runtime: RuntimeStandIn) -> None:
+    answered = door(http(path="/invocations", headers={"x-request-id": "r" * 100}), Context())
+    assert answered["statusCode"] == 200
+    assert runtime.heard[0].headers["x-amzn-sagemaker-inference-id"] == "r" * 64
+
+
 @pytest.mark.parametrize(
     ("headers", "status", "said"),
     [
