@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from headgate.core import names
 from headgate.core.evidence import Counts
 from headgate.core.versions import ModelVersion
 from headgate.data.store import Store
-from headgate.errors import NotFound, Refused
+from headgate.errors import NotFound, Refused, Unavailable
 from headgate.hosting.function_evidence import FunctionEvidence
 from headgate.hosting.functions import AliasState, Functions
 from headgate.hosting.registry import Registry
@@ -30,9 +31,11 @@ from headgate.pipeline.function_world import FunctionWorld
 from headgate.pipeline.rollouts import Rollout, Rollouts
 from headgate.pipeline.run import Run
 from headgate.pipeline.story import why
+from headgate.pipeline.terms import Terms
 from headgate.pipeline.tick import Tick
 from headgate.rollout.plan import Analyse, Canary, compile_plan
 from headgate.spec import Project, load
+from headgate.wiring import delivery_functions
 from headgate.wiring.delivery import Delivery
 from headgate.wiring.monitor import RollbackMonitor
 from tests.hosting.conftest import running_control
@@ -137,6 +140,10 @@ class Scene:
             terms = replace(terms, steps=compile_plan(strategy, approve=False))
         return self.rollouts.start(terms, at=self.clock(), by="ada")
 
+    def world(self, terms: Terms, functions: Functions | None = None) -> FunctionWorld:
+        """The surroundings of a rollout on these terms."""
+        return FunctionWorld(self.connection, lambda _: self.row, terms, functions=functions, now=self.clock)
+
     def until(
         self,
         rollout: Rollout,
@@ -145,14 +152,7 @@ class Scene:
     ) -> Run:
         """Tick until `done`."""
         deadline, never = monotonic() + DEADLINE, threading.Event()
-        world = FunctionWorld(
-            self.connection,
-            lambda _: self.row,
-            rollout.run().terms,
-            functions=functions,
-            now=self.clock,
-        )
-        tick = Tick(world, rollout, self.clock)
+        tick = Tick(self.world(rollout.run().terms, functions), rollout, self.clock)
         while not done(run := rollout.run()):
             assert monotonic() < deadline, [(e.kind, e.content) for e in run.entries[-3:]]
             if tick():
@@ -265,6 +265,7 @@ def test_somebody_elses_move_of_the_alias_stops_the_rollout(scene: Scene) -> Non
     with scene.traffic():
         rollout = scene.start(2)
         scene.until(rollout, lambda run: run.begun and isinstance(run.present, Analyse))
+        assert scene.api.functions[NAME].tags["headgate:last-good"] == "1", "where an alarm would lead"
         scene.api.meddle(NAME, "1", {"2": 0.7})
         run = scene.until(rollout)
     assert run.ended is not None
@@ -301,6 +302,88 @@ def test_an_image_that_lambda_cannot_take_ends_the_rollout(scene: Scene) -> None
         assert "ECR denies it." in run.ended.why
 
 
+def test_a_row_that_hooks_refuse_is_told_unless_the_model_has_to_take_it(scene: Scene) -> None:
+    scene.row = b'{"y": 1}'
+    terms = scene.start(2).run().terms
+
+    assert "is not what its hooks take" in scene.world(replace(terms, probe_refusable=True)).probe(1).said
+    with pytest.raises(
+        Unavailable, match=r"does not answer a row that it was judged by\. The model refused the request"
+    ):
+        scene.world(replace(terms, probe_refusable=False)).probe(1)
+
+
+def test_a_canary_that_does_not_answer_is_given_no_traffic(scene: Scene) -> None:
+    scene.row = b'{"x": 1, "poison": 1}'
+    run = scene.until(scene.start(3))
+    assert run.ended is not None
+    assert (run.ended.outcome, run.ended.verdict, scene.config) == ("rolled back", "fail", "1")
+    assert "does not answer a row that it was judged by" in run.ended.why
+    assert "% of the traffic" not in str([entry.content for entry in run.entries if entry.kind == "done"])
+
+
+def test_nothing_is_made_ready_of_a_version_that_is_not_approved(scene: Scene) -> None:
+    terms, registry = scene.start(2).run().terms, Registry(scene.connection)
+    registry.set_status(scene.versions[1], "Rejected", "a test")
+    try:
+        scene.world(terms).prepare()
+    finally:
+        registry.set_status(scene.versions[1], "Approved", "a test")
+    assert "update_code" not in scene.api.calls
+    scene.world(terms).prepare()
+    assert "update_code" in scene.api.calls
+
+
+def test_only_its_own_claim_is_let_go(scene: Scene) -> None:
+    tags, world = scene.api.functions[NAME].tags, scene.world(scene.start(2).run().terms)
+    tags["headgate:rollout"] = "theirs"
+    world.endpoint()
+    world.let_go()
+    assert tags["headgate:rollout"] == "theirs"
+
+
+def test_a_rollout_starts_only_where_it_may(scene: Scene) -> None:
+    function = scene.api.functions[NAME]
+    function.tags["headgate:generation"] = "6"
+    for changed, said in (
+        ({"headgate:project": "payroll"}, "does not belong to project iris"),
+        ({"headgate:rollout": "theirs"}, "Rollout theirs is under way"),
+    ):
+        kept = dict(function.tags)
+        function.tags.update(changed)
+        with pytest.raises(Refused, match=said):
+            scene.start(2)
+        function.tags.clear()
+        function.tags.update(kept)
+    function.versions["2"] = replace(function.versions["1"], number="2")
+    scene.api.meddle(NAME, "1", {"2": 0.5})
+    with pytest.raises(Refused, match="runs two versions, 1 and 2; a rollout starts from one"):
+        scene.start(2)
+    scene.api.meddle(NAME, "1", {})
+    with pytest.raises(Refused, match="runs version 1 already"):
+        scene.start(1)
+    function.latest.memory = 2048  # the same image, with more
+    assert scene.start(1).run().terms.generation == 7
+
+
+def test_a_version_that_nobody_approved_is_not_started(scene: Scene) -> None:
+    unapproved = replace(scene.versions[1], status="PendingManualApproval")
+    with pytest.raises(Refused, match="only an Approved version is rolled out"):
+        function_rollout_terms(scene.project, "production", unapproved, scene.connection, scene.rollouts)
+
+
+def test_there_is_no_way_back_to_nothing_to_itself_or_to_what_was_deleted(scene: Scene) -> None:
+    place, tags = function_place("iris", "production"), scene.api.functions[NAME].tags
+    for pointer, error, said in (
+        ("", Refused, "has no earlier version to go back to"),
+        ("1", Refused, "has no earlier version to go back to"),
+        ("iris-production-v9-00000000", NotFound, "has no version iris-production-v9"),
+    ):
+        tags["headgate:last-good"] = pointer
+        with pytest.raises(error, match=said):
+            function_rollback_terms(place, scene.connection, scene.rollouts, "a test")
+
+
 def test_a_version_that_does_not_answer_its_probe_goes_back(scene: Scene) -> None:
     scene.row = b'{"x": 1, "poison": 1}'
     run = scene.until(scene.start(3, at_once=True))
@@ -333,7 +416,7 @@ class NoMachine:
         raise AssertionError((token, go_on))
 
 
-def test_the_delivery_functions_take_it_on_and_back_on_an_alarm(scene: Scene) -> None:
+def test_the_delivery_functions_take_it_on_and_back_on_an_alarm(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     for version in scene.versions:
         scene.store.put(names.row_key(version.metadata["package.sha256"]), scene.row)
     delivery = Delivery("iris", "production", scene.connection, scene.store, NoMachine(), clock=scene.clock)
@@ -351,6 +434,12 @@ def test_the_delivery_functions_take_it_on_and_back_on_an_alarm(scene: Scene) ->
         never.wait(LOOK_SECONDS)
         said = delivery.tick({**event, "do": "tick"})
     assert (said["outcome"], scene.config) == ("promoted", "2")
+    monkeypatch.setattr(delivery_functions, "_delivery", lambda: delivery)
+    monkeypatch.setenv("HEADGATE_WATCH_SECONDS", "0")
+    assert "is not held against it" in delivery_functions.rollback_monitor(alarm)["why"]
+    monkeypatch.delenv("HEADGATE_WATCH_SECONDS")
+    left = SimpleNamespace(get_remaining_time_in_millis=lambda: 14_000)
+    assert delivery_functions.rollback_monitor(alarm, left)["done"] == "under way", "14 seconds are left, no hours"
     assert monitor(alarm)["done"] == "back"
     assert scene.config == "1"
     again = monitor(alarm)
