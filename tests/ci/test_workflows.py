@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from headgate.ci.actions import ALL
+from headgate.infra.resource_policies import TRIAL_TAG
 from headgate.infra.statement import HOUR
 from headgate.infra.workflow_policies import LONGEST_JOB
 from tests.ci.commands import calls, parsed, scripts
@@ -171,6 +172,8 @@ def test_a_role_for_each_workflow(workflows: dict[str, Any]) -> None:
                 assert step["with"]["role-to-assume"].endswith(f"-github-{roles[name]}"), (name, job)
                 longest = LONGEST_JOB if roles[name] in ("deliver", "release") else HOUR
                 assert int(step["with"]["role-duration-seconds"]) <= longest, (name, job)
+                if roles[name] == "deliver":  # credentials that end before the rollout would leave it unwatched
+                    assert int(step["with"]["role-duration-seconds"]) >= 60 * int(content["timeout-minutes"])
 
 
 def test_jobs_have_the_subject_that_their_role_trusts(workflows: dict[str, Any]) -> None:
@@ -178,6 +181,15 @@ def test_jobs_have_the_subject_that_their_role_trusts(workflows: dict[str, Any])
     for name, job, content in jobs(workflows):
         if uses(content, "configure-aws-credentials"):
             assert ("environment" in content) == (name in ("deliver", "run", "pinned", "rollback")), (name, job)
+
+
+def test_images_that_expire_are_those_of_pull_requests(workflows: dict[str, Any]) -> None:
+    """The repository forgets what begins with this tag; an image of a version that it forgot is no way back."""
+    pushed = [(name, step["env"]["TAG"]) for name, _, job in jobs(workflows) for step in job["steps"]
+              if "TAG" in step.get("env", {})]  # fmt: skip
+    assert {name for name, _ in pushed} == {"pull-request", "deliver", "train"}
+    for name, tag in pushed:
+        assert f"{tag}-".startswith(TRIAL_TAG) is (name == "pull-request"), name
 
 
 def test_forks_get_no_token_and_the_report_is_one_comment() -> None:
@@ -217,6 +229,8 @@ def test_a_project_in_a_folder_of_its_repository() -> None:
     assert deliver[True]["push"]["paths"] == [
         "models/iris/headgate.yaml", "models/iris/base-image.txt", "models/iris/code/**"
     ]  # fmt: skip
+    pinned = yaml.safe_load(files["iris-pinned.yml"])
+    assert pinned[True]["push"]["paths"] == ["models/iris/deploy/*.yaml"]
     (kept,) = (step["with"]["path"] for step in deliver["jobs"]["build"]["steps"] if "upload" in step.get("uses", ""))
     assert kept.split() == ["models/iris/.headgate", "models/iris/package.json", "models/iris/image-sagemaker"]
 
