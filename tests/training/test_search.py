@@ -93,6 +93,27 @@ def test_a_search_goes_on_from_its_trials_and_ends_as_one_that_was_never_stopped
     assert len(list(project.store.glob("searches/*"))) == 2
 
 
+def test_whatever_decides_a_trial_decides_whose_trial_it_is(tmp_path: Path) -> None:
+    """A model would be chosen by scores of other rows otherwise."""
+    rows = "\n".join(["a,y,z", *[f"{n},{n % 7},{n % 5}" for n in range(40)]])
+
+    def searches(content: str = rows, target: str = "y", split: int = 0, seed: int = 0, **params: float) -> int:
+        """How many there are after this one."""
+        (tmp_path / "rows.csv").write_text(content)
+        section = {"params": {"n_estimators": 2, **params}, "seed": seed, "search": {"trials": 1, "folds": 2}}
+        data = {"target": target, "features": ["a"], "split": {"seed": split}}
+        project = make(tmp_path, "rows.csv", "regression", data=data, train=section)
+        train(project)
+        return len([*project.store.glob("searches/*")])
+
+    assert [searches(), searches()] == [1, 1]
+    assert searches(rows.replace("39,4,4", "39,5,4")) == 2, "other data"
+    assert searches(split=1) == 3, "other rows of the data"
+    assert searches(target="z") == 4, "another target"
+    assert searches(seed=1) == 5, "another seed"
+    assert searches(max_depth=2) == 6, "other parameters"
+
+
 def started(project: Project) -> "subprocess.Popen[str]":
     environment = {**os.environ, "HEADGATE_HOME": str(project.root / "home")}
     command = [sys.executable, "-m", "headgate", "train", "-C", str(project.root)]
