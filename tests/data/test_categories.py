@@ -71,6 +71,7 @@ MANY = [f"c{n % (MAX_CATEGORIES + 1)},1" for n in range(400)]
     [
         ([f"id{n},{n}" for n in range(12)], r"free text or an id, not categories: 'a' \(line 2: 'id0'\), 12 different"),
         ([f"x{n % 6},{n}" for n in range(10)], "6 different values in 10 rows"),
+        ([f"x{n % 6},{n}" for n in range(10)] + [",1"] * 20, "6 different values in 10 rows"),
         (MANY, "101 different values in 400 rows"),
         ([f"{'long ' * 41}{n % 2},1" for n in range(9)], "a text of more than 200 characters"),
         (["x,1", "5,2", "x,3"], r"not numeric: 'a' \(line 2: 'x'\)"),
