@@ -10,14 +10,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from headgate.data.load import load
 from headgate.data.runs import MODEL_NAME, Run
 from headgate.errors import InvalidInput, Refused
 from headgate.spec import Project
 from headgate.spec.train import XGBoost
 from headgate.training import train
-from headgate.training.journal import alone_in
+from headgate.training.folds import folds
+from headgate.training.journal import alone_in, open_study
 from tests.data.projects import bundled, make
 from tests.data.test_rows import STUDENTS
 
@@ -57,6 +60,8 @@ def test_it_finds_what_is_better_gives_up_what_is_worse_and_says_so(tmp_path: Pa
     assert run.record.params == search["params"] != project.spec.train.params.model_dump()
     assert set(run.record.params) == set(project.spec.train.params.model_dump())
     assert any(line.startswith("trial 25 of 25, best rmse ") for line in told)
+    tried = [str(trial.params) for trial in open_study(journal_of(project), "rmse").get_trials(deepcopy=False)]
+    assert len(set(tried)) == 25, "each trial draws for itself"
     assert sorted(file.name for file in journal_of(project).parent.iterdir()) == ["journal.log", "lock", "search.json"]
 
 
@@ -114,6 +119,21 @@ def test_whatever_decides_a_trial_decides_whose_trial_it_is(tmp_path: Path) -> N
     assert searches(max_depth=2) == 6, "other parameters"
 
 
+def test_held_out_rows_have_no_say_in_the_order_of_categories(tmp_path: Path) -> None:
+    from headgate.training.search import _parts
+
+    project = make(tmp_path, "rows.csv", "regression")
+    rows = np.arange(20)
+    held = folds(rows, 2, project.spec.train.seed, by_class=False)[0].held
+    seen = []
+    for sign in (1, -1):
+        y = [sign * n if n in held else n for n in range(20)]
+        (tmp_path / "rows.csv").write_text("\n".join(["a,y", *[f"{'pqrs'[n % 4]},{y[n]}" for n in range(20)]]))
+        seen.append(_parts(project, load(project), rows, 2)[0])
+    np.testing.assert_array_equal(seen[0].X, seen[1].X)
+    np.testing.assert_array_equal(seen[0].held_X, seen[1].held_X)
+
+
 def started(project: Project) -> "subprocess.Popen[str]":
     environment = {**os.environ, "HEADGATE_HOME": str(project.root / "home")}
     command = [sys.executable, "-m", "headgate", "train", "-C", str(project.root)]
@@ -168,7 +188,7 @@ def test_the_timeout_is_kept_also_within_a_trial_and_by_the_next_training(tmp_pa
 
 def run_search(project: Project) -> None:
     """The search alone: a model of 10,000 deep trees would take longer than the search."""
-    from headgate.data.load import divide, load
+    from headgate.data.load import divide
     from headgate.training.search import search
 
     assert isinstance(project.spec.train, XGBoost)
