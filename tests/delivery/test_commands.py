@@ -83,6 +83,7 @@ def test_registered_pinned_and_rolled_out(cloud: Cloud, types: Typed) -> None:
 
     types.by("release")
     assert "no version is pinned" in types("rollout", "start", "--pinned", code=3)
+    assert not Path(types.document("pin", str(number), "--dry-run")["file"]).exists()
     pinned = types.document("pin", str(number))
     text = Path(pinned["file"]).read_text()
     assert f"version: {number}\n" in text
@@ -129,8 +130,9 @@ def test_another_account_is_refused_before_anything_is_asked(cloud: Cloud, types
     try:
         cloud.say()
         called = len(cloud.front.called)
-        said = types("rollout", "start", code=5)
+        told = [types("rollout", "start", code=5), types("infra", "destroy", "--yes", code=5)]
     finally:
         cloud.account = meant
-    assert f"headgate.yaml says account 111122223333, but these credentials are of account {meant}" in said
+    for said in told:
+        assert f"headgate.yaml says account 111122223333, but these credentials are of account {meant}" in said
     assert len(cloud.front.called) == called
