@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ci.projects import STUDENT_SCORE
 from tests.cli.conftest import Run
 
 CLOSED = "http://127.0.0.1:1/predict"
@@ -37,6 +38,17 @@ def test_without_an_engine_or_a_project_it_says_what_is_missing(headgate: Run) -
     headgate("init", "iris", ".")
     assert "The engine is not running" in headgate("load").stderr
     assert "has no training run yet" in headgate("load", "--url", CLOSED).stderr
+
+
+def test_the_front_door_on_aws_is_loaded_only_where_it_is_said(headgate: Run, tmp_path: Path) -> None:
+    (tmp_path / "work" / "headgate.yaml").write_text(STUDENT_SCORE)
+    (tmp_path / "rows.json").write_text("[1]")
+    door = "https://abc123.execute-api.eu-central-1.amazonaws.com/live/v1/predict-student-score"
+    words = ("load", "--url", door, "--rows", str(tmp_path / "rows.json"), "--dry-run")
+    ran = headgate(*words)
+    assert ran.returncode == 5
+    assert "every request there costs money" in ran.stderr
+    assert headgate(*words, "--yes").returncode == 0
 
 
 @pytest.mark.slow
