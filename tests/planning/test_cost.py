@@ -43,6 +43,11 @@ def test_a_real_time_endpoint() -> None:
     assert found.missing == ("endpoint: data in and out", "composite alarm", "dashboard")
 
 
+def test_a_rollout_without_a_canary_has_no_instance_beside() -> None:
+    found = forecast(environment(rollout=[{"all-at-once": {}}]), 1.0, 3600.0, ALL, USUAL)
+    assert [line.what for line in found.lines if "canary" in line.what] == []
+
+
 def test_a_serverless_endpoint_behind_a_front_door() -> None:
     """A million requests of 100 ms: 100,000 s at 2 GB; the function before it has 512 MB for as long."""
     rate = 1_000_000 / 2_628_000

@@ -34,6 +34,24 @@ def test_us_east_1_has_usage_types_without_a_code() -> None:
     assert {*read_offer("AWSLambda", document, "x")} == {"lambda.request", "lambda.gb_second_arm"}
 
 
+@pytest.mark.parametrize(
+    ("code", "usage", "attributes", "key"),
+    [
+        ("AmazonApiGateway", "EUC1-ApiGatewayRequest", {}, "api.request"),
+        ("AmazonCloudWatch", "EUC1-CW:AlarmMonitorUsage", {}, "cloudwatch.alarm"),
+        ("AmazonCloudWatch", "EUC1-CW:CompositeAlarmMonitorUsage", {}, "cloudwatch.composite_alarm"),
+        ("AmazonCloudWatch", "DashboardsUsageHour-Basic", {}, "cloudwatch.dashboard"),
+        ("AmazonECR", "EUC1-TimedStorage-ByteHrs", {}, "ecr.stored"),
+        ("AmazonS3", "EUC1-TimedStorage-ByteHrs", {"volumeType": "Standard"}, "s3.stored"),
+        ("AmazonS3", "EUC1-TimedStorage-ByteHrs", {"volumeType": "Tags"}, None),
+        ("AmazonStates", "EUC1-StateTransition", {}, "states.transition"),
+    ],
+)
+def test_what_stands_is_found_too(code: str, usage: str, attributes: dict[str, str], key: str | None) -> None:
+    found = read_offer(code, offer(code, product("A", usage, ("0", "0.1"), **attributes)), "x")
+    assert [*found] == ([key] if key else [])
+
+
 def test_a_region_that_nobody_has() -> None:
     with served() as base:
         with pytest.raises(InvalidInput, match="has nothing for eu-west-9"):
