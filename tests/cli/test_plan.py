@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from headgate.planning.prices import Price, known_regions, write
 from tests.ci.projects import IRIS, STUDENT_SCORE
 from tests.cli.conftest import Run
 from tests.planning.price_list import served
@@ -70,6 +71,9 @@ def test_what_aws_refuses_ends_with_1(headgate: Run, project: Path) -> None:
 
 def test_prices_can_be_fetched_and_named(headgate: Run, project: Path, tmp_path: Path) -> None:
     (project / "headgate.yaml").write_text(IRIS.replace("eu-west-1", "eu-central-1"))
+    kept = tmp_path / "home" / "prices.json"
+    kept.parent.mkdir(mode=0o700)
+    kept.write_bytes(write({"eu-west-1": {"kms.key": Price(1.0, "key", "awskms", "Keys", "2026-01-02", "x")}}, "x"))
     with served() as base:
         where = {"HEADGATE_PRICE_LIST": base}
         ran = headgate("plan", "--env", "staging", "--refresh-prices", "--json", cwd=project, env=where)
@@ -78,7 +82,7 @@ def test_prices_can_be_fetched_and_named(headgate: Run, project: Path, tmp_path:
     cost = json.loads(ran.stdout)["cost"]
     assert cost["region"] == "eu-central-1"
     assert cost["lines"][0]["usd"] == pytest.approx(730 * 0.138)
-    kept = tmp_path / "home" / "prices.json"
+    assert {*known_regions("kept", kept.read_bytes())} == {"eu-west-1", "eu-central-1"}
     again = json.loads(headgate("plan", "--env", "staging", "--json", cwd=project).stdout)
     assert again["cost"] == cost
     moved = tmp_path / "mine.json"
