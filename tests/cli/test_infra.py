@@ -74,7 +74,7 @@ def test_a_dry_run_prints_what_would_be_typed(headgate: Run, work: Path) -> None
     ran = headgate("infra", "diff", "--dry-run")
     assert ran.stdout.splitlines()[-1].endswith(
         "diff --app " + str(work / "cdk.out" / "cloud") + " --no-notices base watch delivery machine function front"
-        " --exclusively --method template"
+        " github --exclusively --method template"
     )
 
 
