@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.infra.alarms import DAY, EXCUSES, FEWEST, HOUR, REVERTING, Alarm, alarms, rollback_rule, windows
+from headgate.infra.alarms import DAY, EXCUSES, FEWEST, HOUR, MINUTE, REVERTING, Alarm, alarms, rollback_rule, windows
 from headgate.serving.aws_lambda.metrics import Metrics
 from tests.infra.metric_math import compared
-from tests.infra.projects import site_of
+from tests.infra.projects import PROJECTS, site_of
 
 MODEL = "news-category-cloud-model"
 
@@ -124,3 +124,26 @@ def test_a_window_covers_what_is_asked_for_and_is_one_that_cloudwatch_takes(seco
     assert seconds <= period * periods < seconds + max(60, HOUR if seconds > DAY else 60)
     assert period % 60 == 0
     assert period * periods <= (7 * DAY if period >= HOUR else DAY)
+
+
+@pytest.mark.parametrize("project", PROJECTS)
+def test_a_version_goes_back_after_three_bad_minutes_of_five_and_never_for_want_of_data(project: str) -> None:
+    for alarm in alarms(site_of(project)):
+        assert alarm.missing == ("breaching" if alarm.about == "quiet" else "notBreaching"), alarm.about
+        if alarm.about in REVERTING:
+            assert (alarm.period, alarm.periods, alarm.breaching) == (MINUTE, 5, 3), alarm.about
+
+
+@pytest.mark.parametrize("project", PROJECTS)
+def test_one_letter_and_one_throttled_request_are_told(project: str) -> None:
+    letters, throttles = alarm_of(project, "letters"), alarm_of(project, "throttles")
+    assert (letters.threshold, letters.comparison) == (0.0, "GreaterThanThreshold")
+    assert (letters.periods, letters.breaching) == (1, 1), "a letter is told at once"
+    assert (throttles.threshold, throttles.comparison) == (0.0, "GreaterThanThreshold")
+
+
+def test_shares_are_averages() -> None:
+    """A sum of 5xx against a share would take a version back for a single error."""
+    gateway = alarm_of("student", "gateway")
+    (count,) = gateway.counts.values()
+    assert (count.name, count.statistic, gateway.threshold) == ("5XXError", "Average", 0.01)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from headgate.errors import HeadgateError, Refused, UsageError
+from headgate.hosting.front_door import FrontSettings
 from headgate.infra.alarms import FEWEST
 from headgate.infra.app import LARGEST, assemble
 from headgate.infra.machine import definition
@@ -18,6 +19,7 @@ from headgate.infra.policies import roles
 from headgate.infra.site import Site
 from headgate.serving.answers import encode_error
 from headgate.spec import load, template
+from headgate.wiring.delivery import BUSY_SECONDS
 from tests.infra.conftest import Assembly, Synth, folder_of
 from tests.infra.projects import IRIS, PROJECTS, STUDENT, site_of, spec_of
 
@@ -80,7 +82,8 @@ def test_the_bucket_is_private_encrypted_versioned_and_forgets(iris: Assembly) -
     bucket = iris.properties("base", "Bucket")
     assert bucket["BucketName"] == "iris-production-123456789012-eu-central-1"
     (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    ours = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": {"Fn::GetAtt": ["Key", "Arn"]}}
+    assert rule["ServerSideEncryptionByDefault"] == ours
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     rules = {rule["Id"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
@@ -111,6 +114,10 @@ def test_every_log_ends(assemblies: dict[str, Assembly]) -> None:
         named = {log["Properties"]["LogGroupName"] for log in logs.values()}
         functions = assembly.resources("AWS::Lambda::Function").values()
         assert {function["Properties"]["LoggingConfig"]["LogGroup"] for function in functions} <= named
+        if assembly.site.has_endpoint:
+            assert f"/aws/sagemaker/Endpoints/{assembly.site.prefix}" in named, (
+                "SageMaker would make one without an end"
+            )
 
 
 def test_callers_post_to_the_projects_route_and_to_nothing_else(student: Assembly, iris: Assembly) -> None:
@@ -218,6 +225,8 @@ def test_the_model_function_is_reached_by_its_alias(news: Assembly) -> None:
     function = news.properties("function", "ModelFunction")
     assert (function["MemorySize"], function["Timeout"], function["ReservedConcurrentExecutions"]) == (1024, 20, 7)
     assert function["Environment"]["Variables"] == {"HEADGATE_LAMBDA_PATH": "*"}
+    first = news.template("function")["Resources"]["FirstVersion"]
+    assert first["DeletionPolicy"] == "Retain", "the alias may be on it still"
     alias = news.properties("function", "Alias")
     assert (alias["Name"], "RoutingConfig" in alias) == ("live", False)
     uri = news.properties("front", "Post")["Integration"]["Uri"]
@@ -273,6 +282,86 @@ def test_the_percentile_is_of_minutes_with_enough_requests_and_both_are_shown(ir
         assert shown == ["looked_at", "p99"], "what is compared, and what the other minutes had"
 
 
+def test_alarms_look_at_what_is_there(assemblies: dict[str, Assembly]) -> None:
+    """CloudWatch takes any name, and is quiet for ever about one that nothing has."""
+    for assembly in assemblies.values():
+        functions = {f["Properties"]["FunctionName"] for f in assembly.resources("AWS::Lambda::Function").values()}
+        there = {
+            "EndpointName": {assembly.site.prefix},
+            "VariantName": {"stable"},
+            "ApiName": {assembly.properties("front", "Api")["Name"]},
+            "Stage": {assembly.properties("front", "Stage")["StageName"]},
+            "QueueName": {assembly.properties("delivery", "DeadLetters")["QueueName"]},
+            "FunctionName": functions,
+            "Resource": {f"{function}:live" for function in functions},
+        }
+        for name, alarm in assembly.resources("AWS::CloudWatch::Alarm").items():
+            queries = alarm["Properties"].get("Metrics", [])
+            metrics = [query["MetricStat"]["Metric"] for query in queries if "MetricStat" in query]
+            for metric in metrics or [alarm["Properties"]]:
+                assert metric["Dimensions"], name
+                for dimension in metric["Dimensions"]:
+                    assert dimension["Value"] in there[dimension["Name"]], name
+
+
+def test_alarms_are_judged_as_they_say(iris: Assembly) -> None:
+    errors = iris.properties("watch", "Errors")
+    assert (errors["EvaluationPeriods"], errors["DatapointsToAlarm"], errors["Period"]) == (5, 3, 60)
+    letters = iris.properties("watch", "Letters")
+    assert letters["AlarmActions"] == letters["OKActions"] == [{"Ref": "Topic"}]
+
+
+def test_what_cannot_be_delivered_is_kept(iris: Assembly) -> None:
+    queue = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+    assert iris.properties("delivery", "MonitorSubscription")["RedrivePolicy"] == {"deadLetterTargetArn": queue}
+    (target,) = iris.properties("delivery", "VersionChanged")["Targets"]
+    assert target["DeadLetterConfig"] == {"Arn": queue}
+    for name in ("ApprovalFailures", "MonitorFailures"):
+        assert iris.properties("delivery", name)["DestinationConfig"]["OnFailure"] == {"Destination": queue}
+    assert iris.properties("delivery", "DeadLetters")["KmsMasterKeyId"] == "alias/iris-production"
+
+
+def test_who_calls_a_function_may(iris: Assembly) -> None:
+    callers = {
+        name: (found["Properties"]["FunctionName"], found["Properties"]["Principal"], found["Properties"]["SourceArn"])
+        for name, found in iris.resources("AWS::Lambda::Permission").items()
+    }
+    api = ["arn:aws:execute-api:eu-central-1:123456789012:", {"Ref": "Api"}, "/live/*"]
+    assert callers == {
+        "delivery/TopicCallsMonitor": ({"Ref": "MonitorFunction"}, "sns.amazonaws.com", iris.site.topic_arn),
+        "delivery/RuleCallsApproval": (
+            {"Ref": "ApprovalFunction"}, "events.amazonaws.com", {"Fn::GetAtt": ["VersionChanged", "Arn"]},
+        ),
+        "front/ApiCalls": (
+            {"Fn::GetAtt": ["FrontFunction", "Arn"]}, "apigateway.amazonaws.com", {"Fn::Join": ["", api]},
+        ),
+    }  # fmt: skip
+
+
+def test_whoever_waits_waits_longer_than_what_it_waits_for(iris: Assembly) -> None:
+    assert iris.properties("delivery", "MonitorFunction")["Timeout"] == 900, "as long as Lambda lets it take back"
+    tick = iris.properties("delivery", "TickFunction")["Timeout"]
+    assert BUSY_SECONDS < tick < definition(tick="arn:aws:lambda")["States"]["Promote"]["TimeoutSeconds"]
+    endpoint = FrontSettings("iris-production").seconds
+    assert iris.properties("front", "FrontFunction")["Timeout"] > endpoint
+    assert iris.properties("front", "Post")["Integration"]["TimeoutInMillis"] > 1000 * endpoint
+
+
+def test_the_functions_of_delivery_are_told_whose_they_are(iris: Assembly) -> None:
+    for name in ("TickFunction", "ApprovalFunction", "MonitorFunction"):
+        assert iris.properties("delivery", name)["Environment"]["Variables"] == {
+            "HEADGATE_PROJECT": "iris",
+            "HEADGATE_ENVIRONMENT": "production",
+            "HEADGATE_ACCOUNT": "123456789012",
+        }
+
+
+def test_arrays_and_parquet_pass_the_front_door_as_they_are(iris: Assembly) -> None:
+    assert {"application/x-npy", "application/vnd.apache.parquet"} <= {
+        *iris.properties("front", "Api")["BinaryMediaTypes"]
+    }
+
+
 def test_one_alarm_takes_a_version_back_and_people_hear_of_all(student: Assembly) -> None:
     both = student.properties("watch", "Rollback")
     errors, latency, gateway, throttles = (
@@ -296,6 +385,7 @@ def test_one_alarm_takes_a_version_back_and_people_hear_of_all(student: Assembly
         s["Properties"] for s in student.resources("AWS::SNS::Subscription").values() if "Endpoint" in s["Properties"]
     ]
     assert [mail["Endpoint"] for mail in mails if mail["Protocol"] == "email"] == ["ml@example.com", "ops@example.com"]
+    assert subscription["FilterPolicyScope"] == "MessageBody", "an alarm's message has no attributes"
     quiet = student.properties("watch", "Quiet")
     assert (quiet["Period"], quiet["EvaluationPeriods"]) == (3600, 48)
 
@@ -306,7 +396,11 @@ def test_the_machine_is_the_one_that_is_defined(iris: Assembly) -> None:
     assert json.loads(machine["DefinitionString"]) == definition(tick=tick)
     assert machine["LoggingConfiguration"]["IncludeExecutionData"] is False, "tokens are in it"
     rule = iris.properties("delivery", "VersionChanged")
-    assert rule["EventPattern"]["detail"] == {"ModelPackageGroupName": ["iris-production"]}
+    assert rule["EventPattern"] == {
+        "source": ["aws.sagemaker"],
+        "detail-type": ["SageMaker Model Package State Change"],
+        "detail": {"ModelPackageGroupName": ["iris-production"]},
+    }
     commands = {
         name: function["Properties"]["ImageConfig"]["Command"]
         for name, function in iris.resources("AWS::Lambda::Function").items()
