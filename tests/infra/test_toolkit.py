@@ -109,3 +109,17 @@ def test_an_assembly_replaces_an_assembly_and_nothing_else(tmp_path: Path) -> No
     with pytest.raises(Refused, match="holds something else"):
         require_free(tmp_path / "mine" / "thesis.txt")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_an_assembly_that_cannot_be_put_in_place_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "cdk.out"
+    folder.mkdir()
+    for mark in ("cdk.out", "manifest.json"):
+        (folder / mark).write_text("old")
+    monkeypatch.setattr("headgate.infra.assembly.synthesise", lambda *_: [])  # it is gone before it can be moved
+    with pytest.raises(Unavailable, match="cannot be written"):
+        write(site_of("iris"), folder, {}, silent)
+    assert (folder / "manifest.json").read_text() == "old"
+    assert [*tmp_path.iterdir()] == [folder]

@@ -27,12 +27,17 @@ def write(site: Site, folder: Path, environment: Mapping[str, str], progress: Pr
         folder.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        fresh = scratch / "new"
+        fresh, old = scratch / "new", scratch / "old"
         built = synthesise(site, fresh, environment, progress)
         with writing(folder):
             if folder.exists():
-                folder.rename(scratch / "old")
-            fresh.rename(folder)
+                folder.rename(old)
+            try:
+                fresh.rename(folder)
+            except OSError:
+                if old.exists():
+                    old.rename(folder)
+                raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return [replace(stack, template=folder / stack.template.name) for stack in built]
