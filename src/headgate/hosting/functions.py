@@ -185,7 +185,7 @@ class Functions:
         Raises InvalidInput where the model refused it, Unavailable where it failed.
         """
         with domain_errors():
-            answer = self._connection.functions.invoke(FunctionName=function, Qualifier=qualifier, Payload=body)
+            answer = self._connection.invoking.invoke(FunctionName=function, Qualifier=qualifier, Payload=body)
             said: bytes = answer["Payload"].read()
         if answer.get("FunctionError"):
             raise _failure(said)

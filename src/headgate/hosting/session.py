@@ -4,8 +4,8 @@ The clients are botocore's own, as boto3's are, without the S3 transfer machiner
 (`benchmarks/startup.py` has both). Neither environment, config files nor instance metadata are asked for
 credentials, profiles or proxies: a laptop's default account must never receive what was meant for the engine.
 
-The runtime client never sends a request twice. A second attempt would count against the model twice, and which
-failures are worth another try is the caller's to say.
+The clients that ask models, SageMaker's runtime client and the one that invokes functions, never send a request twice.
+A second attempt would count against the model twice, and which failures are worth another try is the caller's to say.
 """
 
 import json
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 2
 CONTROL_READ_SECONDS = 30
 RUNTIME_READ_SECONDS = 65  # the container has 60; its own time-out is the better message
+INVOKE_READ_SECONDS = 65  # a function has 29, and its first start comes on top
 NO_FILE = "/dev/null"
 
 _MISSING = ("could not find", "does not exist", "not found")
@@ -74,8 +75,13 @@ class Connection:
 
     @cached_property
     def functions(self) -> Any:
-        """The Lambda client. Every call that we make may be made again."""
+        """The Lambda client, but for Invoke. Every call that we make may be made again."""
         return self._client("lambda", self.control_url, CONTROL_READ_SECONDS, attempts=3)
+
+    @cached_property
+    def invoking(self) -> Any:
+        """The Lambda client that invokes functions."""
+        return self._client("lambda", self.control_url, INVOKE_READ_SECONDS, attempts=1)
 
     def make_clients(self) -> None:
         """Make all clients now. They may be shared between threads; making them may not."""
