@@ -62,6 +62,10 @@ class Version:
     modified: float = 0.0
     ready: float = 0.0
     failure: str = ""
+    asleep: str = ""
+    """Why it is Inactive: Idle, or what keeps Lambda from fetching the image again."""
+    locked: bool = False
+    """It may not be changed."""
 
 
 @dataclass
@@ -204,6 +208,7 @@ class LambdaApi:
         now = self.clock()
         latest.image, latest.modified, latest.ready = document["ImageUri"], now, now + UPDATE_SECONDS
         latest.failure = self.bad_images.get(latest.image, "")
+        latest.asleep = ""
         latest.revision = self._revision()
         return self._configuration(name, latest)
 
@@ -218,8 +223,9 @@ class LambdaApi:
         made = replace(
             latest, number=number, variables=dict(latest.variables), description=described, revision=self._revision()
         )
-        made.ready = self.clock() + UPDATE_SECONDS
+        made.ready, made.asleep = self.clock() + UPDATE_SECONDS, ""
         versions[number] = made
+        latest.revision = self._revision()
         return self._configuration(name, made)
 
     def get_alias(self, name: str, alias: str, *, document: Any, query: Mapping[str, str]) -> Any:  # noqa: ARG002
@@ -273,6 +279,8 @@ class LambdaApi:
             alias = self._function(name).aliases.get(qualifier)
             number = self._drawn(alias) if alias else qualifier
             version = self._version(name, number)
+            if version.asleep:
+                version.asleep, version.ready = "", self.clock() + UPDATE_SECONDS
             if version.ready > self.clock():
                 raise Refusal(409, "CodeArtifactUserPendingException", f"Version {number} is Pending.")
             function, one_at_a_time = self._process(name, version)
@@ -381,7 +389,7 @@ class LambdaApi:
 
     def _idle(self, name: str, document: Any) -> Version:
         latest = self._function(name).latest
-        if latest.ready > self.clock():
+        if latest.ready > self.clock() or latest.locked:
             message = f"The operation cannot be performed at this time. An update is in progress for {name}"
             raise Refusal(409, "ResourceConflictException", message)
         if document.get("RevisionId", latest.revision) != latest.revision:
@@ -403,7 +411,8 @@ class LambdaApi:
             "RevisionId": version.revision,
             "LastModified": datetime.fromtimestamp(version.modified, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
             + "+0000",
-            "State": "Pending" if published and not ready else "Active",
+            "State": "Inactive" if version.asleep else "Pending" if published and not ready else "Active",
+            **({"StateReasonCode": version.asleep, "StateReason": "No image."} if version.asleep else {}),
             "LastUpdateStatus": update,
             **({"LastUpdateStatusReason": version.failure} if update == "Failed" else {}),
         }

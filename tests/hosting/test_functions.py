@@ -1,6 +1,8 @@
 """Lambda's control API as rollouts use it, and the evidence, against the stand-in; no model is run here."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ import pytest
 
 from headgate.core.evidence import Baseline, Counts
 from headgate.core.versions import ModelVersion
-from headgate.errors import NotFound, Refused
+from headgate.errors import NotFound, Overtaken, Refused
 from headgate.hosting.alias import Labels, bring, label_of, number_of
 from headgate.hosting.deployment import Place
 from headgate.hosting.function_evidence import FunctionEvidence
@@ -147,6 +149,59 @@ def test_an_image_that_lambda_cannot_take_is_told_as_the_failure(functions: Func
     assert after is not None
     assert (after.failure_reason, before.failure_reason) == ("ECR denies it.", "")
     assert after.modified != before.modified
+
+
+def test_a_version_that_is_asleep_is_woken_and_waited_for(functions: Functions, api: LambdaApi) -> None:
+    label = label_of(version(2), PLACE, functions.release(NAME))
+    brought(functions, api, version(2))
+    stored = api.functions[NAME]
+    stored.versions["2"].asleep = stored.latest.asleep = "Idle"
+    assert bring(functions, NAME, version(2), PLACE, label) is None
+    assert functions.release(NAME, "2").busy
+    api.clock.now += UPDATE_SECONDS  # type: ignore[attr-defined]
+    assert bring(functions, NAME, version(2), PLACE, label) == "2"
+    assert brought(functions, api, version(3)) == "3"  # that $LATEST sleeps is no hindrance
+    stored.versions["2"].asleep = "ImageDeleted"
+    with pytest.raises(Refused, match=r"Lambda could not make version 2: No image\."):
+        bring(functions, NAME, version(2), PLACE, label)
+
+
+@pytest.mark.parametrize("change", ["update_code", "publish_version"])
+def test_of_two_who_bring_a_version_at_once_both_go_on(functions: Functions, api: LambdaApi, change: str) -> None:
+    """Both look, then both ask: Lambda takes one, and refuses the other for it is at work or has moved on."""
+    label = label_of(version(2), PLACE, functions.release(NAME))
+    if change == "publish_version":
+        assert bring(functions, NAME, version(2), PLACE, label) is None
+        api.clock.now += UPDATE_SECONDS  # type: ignore[attr-defined]
+    both = threading.Barrier(2)
+
+    class Abreast(Functions):
+        """Asks for a change when the other one is as far."""
+
+        def upload(self, function: str, image: str, revision: str) -> None:
+            both.wait(30)
+            super().upload(function, image, revision)
+
+        def publish(self, function: str, label: str, revision: str) -> str:
+            both.wait(30)
+            return super().publish(function, label, revision)
+
+    abreast = Abreast(functions._connection)
+    abreast.release(NAME)  # the client is made
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: bring(abreast, NAME, version(2), PLACE, label), range(2)))
+    assert found == [None, None]
+    assert api.calls.count(change) == 2
+    assert brought(functions, api, version(2), label) == "2"
+
+
+def test_a_change_that_lambda_refuses_for_good_is_refused(functions: Functions, api: LambdaApi) -> None:
+    label = label_of(version(2), PLACE, functions.release(NAME))
+    api.functions[NAME].latest.locked = True
+    with pytest.raises(Overtaken, match="cannot be performed"):
+        bring(functions, NAME, version(2), PLACE, label)
+    api.functions[NAME].latest.asleep = "Idle"
+    assert bring(functions, NAME, version(2), PLACE, label) is None  # it may be for that: it is woken
 
 
 def test_the_alias_is_told_as_of_an_endpoint(functions: Functions, api: LambdaApi) -> None:

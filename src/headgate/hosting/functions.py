@@ -11,6 +11,7 @@ somebody has moved it since. What was moved twice to the same place, by two who 
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +23,7 @@ from headgate.hosting.session import Connection, domain_errors
 ALIAS = names.ALIAS
 LATEST = "$LATEST"
 DIGEST = re.compile(r"@(sha256:[0-9a-f]{64})$")
+WARM_UP = b'{"warmup": true}'
 MOST_PAGES = 200
 """Pages of 50 versions: more than any function can have."""
 _MOVED = re.compile(r"Moved by Headgate at (\S+)$")
@@ -60,6 +62,8 @@ class Release:
     modified: float
     busy: bool
     """Lambda is still fetching the image."""
+    asleep: bool
+    """Lambda has put the image away, as nobody asked for weeks. It fetches it again once it is asked."""
     failure: str
     """Why Lambda could not make it; empty where it could, or still may."""
 
@@ -191,6 +195,11 @@ class Functions:
             raise _failure(said)
         return said
 
+    def wake(self, function: str, version: str) -> None:
+        """Have Lambda fetch the image of a version that is asleep. What it answers meanwhile is of no interest."""
+        with suppress(InvalidInput, Unavailable):
+            self.ask(function, version, WARM_UP)
+
 
 def _failure(said: bytes) -> HeadgateError:
     try:
@@ -217,8 +226,9 @@ def _release(body: Mapping[str, Any]) -> Release:
     update = is_now.get("LastUpdateStatus", "Successful")
     states = (is_now.get("State", "Active"), update)
     reasons = (is_now.get("StateReason", ""), is_now.get("LastUpdateStatusReason", ""))
-    failures = [reason or "Lambda gives no reason." for state, reason in zip(states, reasons, strict=True)
-                if state == "Failed"]  # fmt: skip
+    inactive, asleep = states[0] == "Inactive", is_now.get("StateReasonCode", "Idle") == "Idle"
+    failed = (states[0] == "Failed" or (inactive and not asleep), update == "Failed")
+    failures = [reason or "Lambda gives no reason." for no, reason in zip(failed, reasons, strict=True) if no]
     return Release(
         is_now["Version"],
         is_now["FunctionArn"],
@@ -228,6 +238,7 @@ def _release(body: Mapping[str, Any]) -> Release:
         is_now["RevisionId"],
         _epoch(is_now["LastModified"]),
         busy="Pending" in states or "InProgress" in states,
+        asleep=inactive and asleep,
         failure=" ".join(failures),
     )
 

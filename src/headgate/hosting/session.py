@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-from headgate.errors import HeadgateError, InvalidInput, NotFound, Refused, Unavailable
+from headgate.errors import HeadgateError, InvalidInput, NotFound, Overtaken, Refused, Unavailable
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -37,9 +37,9 @@ _KEYS_REFUSED = ("ExpiredToken", "ExpiredTokenException", "InvalidSignatureExcep
                  "SignatureDoesNotMatch", "InvalidClientTokenId", "IncompleteSignature", "MissingAuthenticationToken",
                  "MissingAuthenticationTokenException")  # fmt: skip
 
-_FUNCTION_REFUSED = ("PreconditionFailedException", "ResourceConflictException", "CodeStorageExceededException")
+_OVERTAKEN = ("PreconditionFailedException", "ResourceConflictException")
 _LATER = ("TooManyRequestsException", "ResourceNotReadyException", "CodeArtifactUserPendingException")
-"""Lambda's own: what it refuses, and what it will do in a while."""
+"""Lambda's own: what another call was before, and what it will do in a while."""
 
 
 @dataclass(frozen=True)
@@ -161,12 +161,14 @@ def _translate(error: "ClientError") -> HeadgateError:
         return Refused(f"The API denies it: {message}", hint="`headgate infra synth` shows what each role may do.")
     if code.startswith("ResourceNotFound") or (status in (400, 404) and any(text in lower for text in _MISSING)):
         return NotFound(message, hint="`headgate status` lists what there is.")
+    if code in _OVERTAKEN:
+        return Overtaken(message)
     if code in (
         "ResourceInUse",
         "ConflictException",
         "ResourceLimitExceeded",
         "LimitExceeded",
-        *_FUNCTION_REFUSED,
+        "CodeStorageExceededException",
     ) or any(text in lower for text in _REFUSED):
         return Refused(message)
     if status >= 500 or code in ("ThrottlingException", "RequestLimitExceeded", "ModelNotReadyException", *_LATER):
