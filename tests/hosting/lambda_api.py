@@ -120,6 +120,8 @@ class LambdaApi:
         self.delay = 45.0
         """How much later than it happened CloudWatch tells of a thing."""
         self.calls: list[str] = []
+        self.moved_asleep = 0
+        """How often an alias was moved to a version that does not answer yet."""
         self._ids = count(1)
         self._dice = random.Random(7)
         self._lock = threading.RLock()
@@ -253,7 +255,8 @@ class LambdaApi:
         if version in weights or len(weights) > 1 or not all(0 <= weight <= 1 for weight in weights.values()):
             raise Refusal(400, "InvalidParameterValueException", f"Not a split: {version}, {weights}")
         for number in (version, *weights):
-            self._version(name, number)
+            found_ready = self._version(name, number)
+            self.moved_asleep += bool(found_ready.asleep or found_ready.ready > self.clock())
         found.version, found.weights, found.revision = version, weights, self._revision()
         found.description = document.get("Description", found.description)
         return self.get_alias(name, alias, document=None, query=query)

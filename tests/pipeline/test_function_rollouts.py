@@ -137,6 +137,11 @@ class Scene:
             terms = replace(terms, steps=compile_plan(strategy, approve=False))
         return self.rollouts.start(terms, at=self.clock(), by="ada")
 
+    def world(self, rollout: Rollout, functions: Functions | None = None) -> FunctionWorld:
+        """What a tick sees."""
+        terms = rollout.run().terms
+        return FunctionWorld(self.connection, lambda _: self.row, terms, functions=functions, now=self.clock)
+
     def until(
         self,
         rollout: Rollout,
@@ -145,14 +150,7 @@ class Scene:
     ) -> Run:
         """Tick until `done`."""
         deadline, never = monotonic() + DEADLINE, threading.Event()
-        world = FunctionWorld(
-            self.connection,
-            lambda _: self.row,
-            rollout.run().terms,
-            functions=functions,
-            now=self.clock,
-        )
-        tick = Tick(world, rollout, self.clock)
+        tick = Tick(self.world(rollout, functions), rollout, self.clock)
         while not done(run := rollout.run()):
             assert monotonic() < deadline, [(e.kind, e.content) for e in run.entries[-3:]]
             if tick():
@@ -241,6 +239,19 @@ def test_a_good_version_is_promoted_and_taken_back_by_hand(scene: Scene) -> None
     assert set(scene.answers) == {"1", "2", "400"}  # refusals of the model's are no failures
 
 
+def test_the_way_back_wakes_a_version_that_sleeps_before_callers_get_it(scene: Scene) -> None:
+    scene.until(scene.start(2, at_once=True))
+    place = function_place("iris", "production")
+    terms = function_rollback_terms(place, scene.connection, scene.rollouts, "slow labels")
+    scene.api.functions[NAME].versions["1"].asleep = "Idle"
+    moves = scene.api.calls.count("update_alias")
+    back = scene.until(scene.rollouts.start(terms, at=scene.clock(), by="ada"))
+    assert back.ended is not None
+    assert (back.ended.outcome, back.ended.verdict, scene.config) == ("rolled back", "pass", "1")
+    assert scene.api.calls.count("update_alias") == moves + 1
+    assert scene.api.moved_asleep == 0
+
+
 def test_new_settings_are_rolled_out_with_the_model_that_runs(scene: Scene) -> None:
     scene.until(scene.start(2, at_once=True))
     scene.api.functions[NAME].latest.variables["HEADGATE_CORS_ORIGINS"] = "https://app.example"
@@ -303,11 +314,14 @@ def test_an_image_that_lambda_cannot_take_ends_the_rollout(scene: Scene) -> None
 
 def test_a_version_that_does_not_answer_its_probe_goes_back(scene: Scene) -> None:
     scene.row = b'{"x": 1, "poison": 1}'
-    run = scene.until(scene.start(3, at_once=True))
+    rollout = scene.start(3, at_once=True)
+    assert scene.world(rollout).probe_seconds == 30.0
+    run = scene.until(rollout)
     assert run.ended is not None
     assert (run.ended.outcome, run.ended.verdict, scene.config) == ("rolled back", "fail", "1")
     assert "does not answer a row that it was judged by" in run.ended.why
     gone = scene.start(2)
+    assert scene.world(gone).probe_seconds == 120.0
     del scene.api.functions[NAME].aliases["live"]
     run = scene.until(gone)
     assert run.ended is not None

@@ -23,9 +23,13 @@ from headgate.pipeline.probe import Probed
 from headgate.pipeline.remembered import Remembered
 from headgate.pipeline.run import Analysis, Thresholds
 from headgate.pipeline.terms import Terms
+from headgate.rollout.plan import Start
 
 WARM_UPS = 3
 """Requests to the canary before it gets traffic: does it start, and does it predict?"""
+PROBE_SECONDS, AT_ONCE_SECONDS = 120.0, 30.0
+"""Lambda may be out of concurrency, fetch an image again, or take a function's whole time over its first start. Where
+callers have the version at once, and nothing was asked before, the way back does not wait so long."""
 
 
 class FunctionWorld:
@@ -59,6 +63,12 @@ class FunctionWorld:
     def rhythm(self) -> Rhythm:
         """See `World`."""
         return self._evidence.rhythm
+
+    @property
+    def probe_seconds(self) -> float:
+        """See `World`."""
+        at_once = self._terms.kind == "rollout" and not any(isinstance(step, Start) for step in self._terms.steps)
+        return AT_ONCE_SECONDS if at_once else PROBE_SECONDS
 
     # ---- read
 
@@ -136,10 +146,13 @@ class FunctionWorld:
             self._move(number)
 
     def go_back(self) -> None:
-        """See `World`."""
+        """See `World`. A version that has not run for weeks is woken first, and this is called again."""
         self._claim()
         target = self._terms.final_config if self._terms.kind == "rollback" else self._terms.config_before
-        self._move(alias.number_of(self._functions, self._function, target))
+        number = alias.number_of(self._functions, self._function, target)
+        runs = number == self._present().version
+        if runs or alias.ready(self._functions, self._function, self._functions.release(self._function, number)):
+            self._move(number)
 
     def close(self, *, version: int, last_good: str) -> None:
         """See `World`."""
