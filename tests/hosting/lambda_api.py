@@ -116,6 +116,8 @@ class LambdaApi:
         self.functions: dict[str, Stored] = {}
         self.images: dict[str, Path] = {}
         self.bad_images: dict[str, str] = {}
+        self.key_denied = ""
+        """Why callers may not decrypt variables."""
         self.points: list[Point] = []
         self.delay = 45.0
         """How much later than it happened CloudWatch tells of a thing."""
@@ -410,7 +412,7 @@ class LambdaApi:
             "Description": version.description,
             "MemorySize": version.memory,
             "Timeout": version.timeout,
-            **({"Environment": {"Variables": version.variables}} if version.variables else {}),
+            **({"Environment": self._environment(version)} if version.variables else {}),
             "RevisionId": version.revision,
             "LastModified": datetime.fromtimestamp(version.modified, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
             + "+0000",
@@ -419,6 +421,11 @@ class LambdaApi:
             "LastUpdateStatus": update,
             **({"LastUpdateStatusReason": version.failure} if update == "Failed" else {}),
         }
+
+    def _environment(self, version: Version) -> dict[str, Any]:
+        if not self.key_denied:
+            return {"Variables": version.variables}
+        return {"Error": {"ErrorCode": "AccessDeniedException", "Message": self.key_denied}}
 
     def _revision(self) -> str:
         return f"revision-{next(self._ids)}"

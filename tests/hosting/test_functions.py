@@ -122,6 +122,17 @@ def test_other_variables_are_another_version_of_the_same_model(functions: Functi
     assert brought(functions, api, version(2)) == "2"
 
 
+def test_variables_that_cannot_be_read_are_not_taken_for_none(functions: Functions, api: LambdaApi) -> None:
+    api.functions[NAME].latest.variables["HEADGATE_CORS_ORIGINS"] = "https://a.example"
+    label = label_of(version(2), PLACE, functions.release(NAME))
+    api.key_denied = "KMS denies it."
+    with pytest.raises(Refused, match=r"The variables of .*:iris-production-model cannot be read: KMS denies it\."):
+        label_of(version(2), PLACE, functions.release(NAME))
+    with pytest.raises(Refused, match="cannot be read"):
+        bring(functions, NAME, version(2), PLACE, label)
+    assert Labels(functions, NAME).find() is not None  # the way back needs no variables
+
+
 def test_an_image_that_goes_by_tag_is_refused(functions: Functions) -> None:
     with pytest.raises(Refused, match=r"not in an image by digest: 'repository:latest'"):
         label_of(version(2, "repository:latest"), PLACE, functions.release(NAME))

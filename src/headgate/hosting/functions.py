@@ -55,8 +55,9 @@ class Release:
     version: str
     arn: str
     image: str
-    settings: tuple[str, ...]
-    """What else a version keeps for good, as `key=value`: memory, time-out, and the variables of its environment."""
+    told_settings: tuple[str, ...]
+    hidden: str
+    """Why Lambda does not tell the variables of the environment; empty where it does."""
     label: str
     revision: str
     modified: float
@@ -66,6 +67,19 @@ class Release:
     """Lambda has put the image away, as nobody asked for weeks. It fetches it again once it is asked."""
     failure: str
     """Why Lambda could not make it; empty where it could, or still may."""
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """What else a version keeps for good, as `key=value`: memory, time-out, and the variables of its environment.
+
+        Raises Refused where these cannot be read: none would be other settings, and another version.
+        """
+        if self.hidden:
+            raise Refused(
+                f"The variables of {self.arn} cannot be read: {self.hidden}",
+                hint="Whoever rolls out needs kms:Decrypt on the key that they are encrypted with.",
+            )
+        return self.told_settings
 
 
 class Functions:
@@ -234,6 +248,7 @@ def _release(body: Mapping[str, Any]) -> Release:
         is_now["FunctionArn"],
         code.get("ImageUri", ""),
         _settings(is_now),
+        _hidden(is_now),
         is_now.get("Description", ""),
         is_now["RevisionId"],
         _epoch(is_now["LastModified"]),
@@ -247,6 +262,11 @@ def _settings(configuration: Mapping[str, Any]) -> tuple[str, ...]:
     variables: Mapping[str, str] = configuration.get("Environment", {}).get("Variables", {})
     size = {name: configuration.get(name, 0) for name in ("MemorySize", "Timeout")}
     return tuple(f"{name}={value}" for name, value in (*size.items(), *sorted(variables.items())))
+
+
+def _hidden(configuration: Mapping[str, Any]) -> str:
+    error = configuration.get("Environment", {}).get("Error", {})
+    return str(error.get("Message") or error.get("ErrorCode") or "Lambda gives no reason.") if error else ""
 
 
 def _epoch(text: str) -> float:
