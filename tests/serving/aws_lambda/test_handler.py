@@ -89,9 +89,19 @@ def call(handler: Handler, event: Any) -> tuple[int, Any]:
         ("/invocations", http("POST", "/production/invocations"), 404),
         ("/invocations", http("HEAD", "/prod/ping", None), 405),
         ("/iris/v1", rest("POST", "/iris/v1"), 200),
+        ("/prod/v1", rest("POST", "/prod/v1"), 200),  # the stage is called as the path begins
+        ("/iris/v1", rest("POST", "/base/iris/v1", resource="/iris/v1"), 200),  # behind a custom domain
+        (
+            "/iris/v1",
+            rest("POST", "/base/prod/iris/v1/", resource="/iris/{which}", pathParameters={"which": "v1"}),
+            200,
+        ),
+        ("/iris/v1", rest("POST", "/base/iris/v1", pathParameters={"proxy": "iris/v1"}), 200),
+        ("/iris/v1", rest("POST", "/base/iris/v1", pathParameters={"proxy": "iris/v2"}), 404),
         ("/iris/v1", rest("GET", "/iris/ping", None), 200),
         ("/iris/v1", rest("POST", "/invocations"), 404),
         ("/", url("POST", "/"), 200),
+        ("/", rest("POST", "/base", resource="/"), 200),
         ("/", url("GET", "/ping", ""), 200),
         ("*", rest("POST", "/any/where"), 200),
         ("*", rest("GET", "/any/where", None), 405),
@@ -143,7 +153,18 @@ def test_a_wrong_event_is_refused(handler: Handler, event: Any, status: int, sai
 
 
 KEYS = ["version", "rawPath", "requestContext", "http", "method", "stage", "httpMethod", "path", "x", "y", "instances"]
-KEYS += ["headers", "multiValueHeaders", "body", "isBase64Encoded", "warmup", "source", "detail-type"]
+KEYS += [
+    "resource",
+    "pathParameters",
+    "proxy",
+    "headers",
+    "multiValueHeaders",
+    "body",
+    "isBase64Encoded",
+    "warmup",
+    "source",
+    "detail-type",
+]
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.sampled_from([ROW, "2.0"])
 ANYTHING = st.recursive(
     PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner), max_leaves=10
