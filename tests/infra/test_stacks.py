@@ -239,8 +239,10 @@ def test_the_machine_is_the_one_that_is_defined(iris: Assembly) -> None:
     }
 
 
-def test_the_functions_of_delivery_are_there(iris: Assembly) -> None:
+def test_the_functions_of_delivery_are_there(iris: Assembly, news: Assembly) -> None:
     for name in ("TickFunction", "ApprovalFunction", "MonitorFunction"):
+        told = [made.properties("delivery", name)["Environment"]["Variables"] for made in (iris, news)]
+        assert [variables["HEADGATE_HOSTING"] for variables in told] == ["realtime", "lambda"]
         (command,) = iris.properties("delivery", name)["ImageConfig"]["Command"]
         module, _, handler = command.rpartition(".")
         assert callable(getattr(import_module(module), handler))

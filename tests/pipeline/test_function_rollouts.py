@@ -350,11 +350,13 @@ class NoMachine:
 def test_the_delivery_functions_take_it_on_and_back_on_an_alarm(scene: Scene) -> None:
     for version in scene.versions:
         scene.store.put(names.row_key(version.metadata["package.sha256"]), scene.row)
-    delivery = Delivery("iris", "production", scene.connection, scene.store, NoMachine(), clock=scene.clock)
+    delivery = Delivery(
+        "iris", "production", scene.connection, scene.store, NoMachine(), function=True, clock=scene.clock
+    )
     message = json.dumps({"AlarmName": "iris-production-rollback", "NewStateValue": "ALARM"})
     alarm = {"Records": [{"Sns": {"Message": message}}]}
     monitor = RollbackMonitor(delivery)
-    assert monitor(alarm) == {"done": "nothing", "why": "There is no endpoint iris-production."}
+    assert monitor(alarm) == {"done": "nothing", "why": "iris-production-model has no earlier version to go back to."}
     run = scene.start(2, at_once=True).run()
     event = {"rollout": run.terms.id, "number": run.terms.number, "do": "artifacts"}
     deadline, never = monotonic() + DEADLINE, threading.Event()

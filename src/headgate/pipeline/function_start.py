@@ -17,7 +17,7 @@ from headgate.hosting.functions import ALIAS, AliasState, Functions, Release
 from headgate.hosting.session import Connection
 from headgate.pipeline.rollouts import Rollouts
 from headgate.pipeline.run import sentence
-from headgate.pipeline.start import require_approval
+from headgate.pipeline.start import NoWayBack, require_approval
 from headgate.pipeline.terms import LAMBDA, Kind, Terms
 from headgate.rollout.from_spec import strategy_of
 from headgate.rollout.plan import AllAtOnce, Step, compile_plan
@@ -68,7 +68,7 @@ def function_rollback_terms(
     there = _There(functions, place)
     pointer = there.tags.get(TAG_LAST_GOOD, "")
     if not pointer or pointer == there.state.config_name:
-        raise Refused(
+        raise NoWayBack(
             f"{there.function} has no earlier version to go back to.", hint="`headgate rollout start --version N`."
         )
     number_of(functions, there.function, pointer)

@@ -22,6 +22,10 @@ CAPTURES = "capture"
 """Where in an environment's bucket captures go."""
 
 
+class NoWayBack(Refused):
+    """There is no earlier version to go back to."""
+
+
 def place_of(project: Project, environment: str) -> Place:
     """Where the project goes in an environment, and how large."""
     wanted = project.spec.environments[environment]
@@ -114,7 +118,7 @@ def rollback_terms(
         raise NotFound(f"There is no endpoint {place.endpoint}.", hint="`headgate deploy` creates it.")
     pointer = tags.get(TAG_LAST_GOOD, "")
     if not pointer or pointer == current.config_name:
-        raise Refused(
+        raise NoWayBack(
             f"{place.endpoint} has no earlier config to go back to.", hint="`headgate deploy --version N` moves it."
         )
     endpoints.config(pointer)
