@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping
 from headgate.core.endpoints import EndpointState
 from headgate.core.evidence import Baseline, Rhythm, Tail, Window
 from headgate.core.versions import ApprovalStatus, ModelVersion
-from headgate.errors import HeadgateError, InvalidInput, NotFound, Unavailable
+from headgate.errors import NotFound
 from headgate.hosting import alias, canary
 from headgate.hosting.deployment import TAG_ENVIRONMENT, TAG_LAST_GOOD, TAG_PROJECT, TAG_ROLLOUT, TAG_VERSION, Place
 from headgate.hosting.function_evidence import FunctionEvidence
 from headgate.hosting.functions import ALIAS, AliasState, Functions
 from headgate.hosting.registry import Registry
 from headgate.hosting.session import Connection
-from headgate.pipeline.probe import Probed
+from headgate.pipeline.probe import Probed, put
 from headgate.pipeline.remembered import Remembered
 from headgate.pipeline.run import Analysis, Thresholds
 from headgate.pipeline.terms import Terms
@@ -178,24 +178,13 @@ class FunctionWorld:
         return self._ask(self._terms.version, self._present().beside, WARM_UPS)
 
     def _ask(self, version: int, qualifier: str, times: int) -> Probed:
-        try:
-            row = self._row(self._registry.version(self._terms.project, version))
-        except NotFound:
-            return Probed(None, "It was not probed: this store has no row of its run.")
-        except InvalidInput as error:  # the deployment is done all the same
-            return Probed(None, f"Nothing was asked, for no row of its run can be read: {error.message}")
-        try:
-            answers = [self._functions.ask(self._function, qualifier, row) for _ in range(times)]
-        except HeadgateError as error:
-            if isinstance(error, InvalidInput) and self._terms.probe_refusable:
-                return Probed(None, f"A held-out row as JSON is not what its hooks take. {error.message}")
-            raise Unavailable(
-                f"Version {version}, in function {self._function}, does not answer a row that it was judged by. "
-                f"{error.message}",
-                hint="The log of the function says more.",
-            ) from error
-        answer = answers[-1].decode(errors="replace").strip()
-        return Probed(answer, f"A held-out row was answered: {answer}")
+        return put(
+            lambda: self._row(self._registry.version(self._terms.project, version)),
+            lambda row: [self._functions.ask(self._function, qualifier, row) for _ in range(times)][-1],
+            who=f"Version {version}, in function {self._function},",
+            refusable=self._terms.probe_refusable,
+            hint="The log of the function says more.",
+        )
 
     # ---- how
 
