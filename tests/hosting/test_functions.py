@@ -13,6 +13,7 @@ from headgate.core.evidence import Baseline, Counts
 from headgate.core.versions import ModelVersion
 from headgate.errors import NotFound, Overtaken, Refused
 from headgate.hosting.alias import Labels, bring, label_of, number_of
+from headgate.hosting.canary import claim
 from headgate.hosting.deployment import Place
 from headgate.hosting.function_evidence import FunctionEvidence
 from headgate.hosting.functions import Functions
@@ -253,6 +254,12 @@ def test_tags_are_written_and_taken_away(functions: Functions, api: LambdaApi) -
         "headgate:project": "iris",
         "headgate:last-good": "iris-production-v1-00000000+x",
     }
+
+
+def test_what_another_rollout_has_claimed_is_told_by_its_name(functions: Functions, api: LambdaApi) -> None:
+    api.functions[NAME].tags["headgate:rollout"] = "iris-1"
+    with pytest.raises(Refused, match=r"Rollout iris-1, .* is under way on iris-production-model"):
+        claim(functions, functions.release(NAME).arn, rollout="iris-2", generation=1, last_good="1")
 
 
 # ---- evidence
