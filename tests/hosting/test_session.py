@@ -122,6 +122,14 @@ def test_a_function_is_never_invoked_twice_and_has_time_for_its_first_start(gate
     assert connection.invoking.meta.config.read_timeout == 65
 
 
+@pytest.mark.parametrize("error", ["CodeArtifactUserPendingException", "CodeArtifactUserFailedException"])
+def test_a_function_without_its_image_has_not_refused_the_request(gateway: Gateway, error: str) -> None:
+    gateway.status, gateway.error, gateway.body = 409, error, b'{"Message": "no"}'
+    connection = Connection(f"http://127.0.0.1:{gateway.server_address[1]}", "", "us-east-1", "key", "secret")
+    with pytest.raises(Unavailable, match=error):
+        Functions(connection).ask("iris-production-model", "live", b"{}")
+
+
 def test_an_unknown_endpoint_at_the_gateway(gateway: Gateway, runtime: Runtime) -> None:
     gateway.status, gateway.error = 400, "ValidationError"
     gateway.body = b'{"Message": "Endpoint x of account 000000000000 not found."}'

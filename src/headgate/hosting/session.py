@@ -38,8 +38,9 @@ _KEYS_REFUSED = ("ExpiredToken", "ExpiredTokenException", "InvalidSignatureExcep
                  "MissingAuthenticationTokenException")  # fmt: skip
 
 _OVERTAKEN = ("PreconditionFailedException", "ResourceConflictException")
-_LATER = ("TooManyRequestsException", "ResourceNotReadyException", "CodeArtifactUserPendingException")
-"""Lambda's own: what another call was before, and what it will do in a while."""
+_LATER = ("TooManyRequestsException", "ResourceNotReadyException", "CodeArtifactUserPendingException",
+          "CodeArtifactUserFailedException", "CodeArtifactUserDeletedException")  # fmt: skip
+"""Lambda's own: where another call was first, and where a function does not answer, whatever it is sent."""
 
 
 @dataclass(frozen=True)
