@@ -23,6 +23,7 @@ def test_they_find_their_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("HEADGATE_PROJECT", cloud.name)
     monkeypatch.setenv("HEADGATE_ENVIRONMENT", ENVIRONMENT)
     monkeypatch.setenv("HEADGATE_ACCOUNT", cloud.account)
+    monkeypatch.setenv("HEADGATE_HOSTING", "realtime")
     monkeypatch.setenv("AWS_REGION", cloud.region)
     began = datetime.now(UTC)
     event = {"do": "look", "rollout": "cloud-production-999-abc", "number": 999, "started": began.isoformat()}

@@ -62,6 +62,10 @@ class Version:
     modified: float = 0.0
     ready: float = 0.0
     failure: str = ""
+    asleep: str = ""
+    """Why it is Inactive: Idle, or what keeps Lambda from fetching the image again."""
+    locked: bool = False
+    """It may not be changed."""
 
 
 @dataclass
@@ -112,10 +116,14 @@ class LambdaApi:
         self.functions: dict[str, Stored] = {}
         self.images: dict[str, Path] = {}
         self.bad_images: dict[str, str] = {}
+        self.key_denied = ""
+        """Why callers may not decrypt variables."""
         self.points: list[Point] = []
         self.delay = 45.0
         """How much later than it happened CloudWatch tells of a thing."""
         self.calls: list[str] = []
+        self.moved_asleep = 0
+        """How often an alias was moved to a version that does not answer yet."""
         self._ids = count(1)
         self._dice = random.Random(7)
         self._lock = threading.RLock()
@@ -204,6 +212,7 @@ class LambdaApi:
         now = self.clock()
         latest.image, latest.modified, latest.ready = document["ImageUri"], now, now + UPDATE_SECONDS
         latest.failure = self.bad_images.get(latest.image, "")
+        latest.asleep = ""
         latest.revision = self._revision()
         return self._configuration(name, latest)
 
@@ -218,8 +227,9 @@ class LambdaApi:
         made = replace(
             latest, number=number, variables=dict(latest.variables), description=described, revision=self._revision()
         )
-        made.ready = self.clock() + UPDATE_SECONDS
+        made.ready, made.asleep = self.clock() + UPDATE_SECONDS, ""
         versions[number] = made
+        latest.revision = self._revision()
         return self._configuration(name, made)
 
     def get_alias(self, name: str, alias: str, *, document: Any, query: Mapping[str, str]) -> Any:  # noqa: ARG002
@@ -247,7 +257,8 @@ class LambdaApi:
         if version in weights or len(weights) > 1 or not all(0 <= weight <= 1 for weight in weights.values()):
             raise Refusal(400, "InvalidParameterValueException", f"Not a split: {version}, {weights}")
         for number in (version, *weights):
-            self._version(name, number)
+            found_ready = self._version(name, number)
+            self.moved_asleep += bool(found_ready.asleep or found_ready.ready > self.clock())
         found.version, found.weights, found.revision = version, weights, self._revision()
         found.description = document.get("Description", found.description)
         return self.get_alias(name, alias, document=None, query=query)
@@ -273,6 +284,8 @@ class LambdaApi:
             alias = self._function(name).aliases.get(qualifier)
             number = self._drawn(alias) if alias else qualifier
             version = self._version(name, number)
+            if version.asleep:
+                version.asleep, version.ready = "", self.clock() + UPDATE_SECONDS
             if version.ready > self.clock():
                 raise Refusal(409, "CodeArtifactUserPendingException", f"Version {number} is Pending.")
             function, one_at_a_time = self._process(name, version)
@@ -381,7 +394,7 @@ class LambdaApi:
 
     def _idle(self, name: str, document: Any) -> Version:
         latest = self._function(name).latest
-        if latest.ready > self.clock():
+        if latest.ready > self.clock() or latest.locked:
             message = f"The operation cannot be performed at this time. An update is in progress for {name}"
             raise Refusal(409, "ResourceConflictException", message)
         if document.get("RevisionId", latest.revision) != latest.revision:
@@ -399,14 +412,20 @@ class LambdaApi:
             "Description": version.description,
             "MemorySize": version.memory,
             "Timeout": version.timeout,
-            **({"Environment": {"Variables": version.variables}} if version.variables else {}),
+            **({"Environment": self._environment(version)} if version.variables else {}),
             "RevisionId": version.revision,
             "LastModified": datetime.fromtimestamp(version.modified, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
             + "+0000",
-            "State": "Pending" if published and not ready else "Active",
+            "State": "Inactive" if version.asleep else "Pending" if published and not ready else "Active",
+            **({"StateReasonCode": version.asleep, "StateReason": "No image."} if version.asleep else {}),
             "LastUpdateStatus": update,
             **({"LastUpdateStatusReason": version.failure} if update == "Failed" else {}),
         }
+
+    def _environment(self, version: Version) -> dict[str, Any]:
+        if not self.key_denied:
+            return {"Variables": version.variables}
+        return {"Error": {"ErrorCode": "AccessDeniedException", "Message": self.key_denied}}
 
     def _revision(self) -> str:
         return f"revision-{next(self._ids)}"

@@ -5,10 +5,8 @@ import random
 import pytest
 
 from headgate.core.evidence import Baseline, Counts, Rhythm, Window
-from headgate.hosting.evidence import Evidence, Question
+from headgate.hosting.evidence import Evidence, weighed
 from headgate.hosting.evidence_by_minute import EvidenceByMinute, evidence_of
-from headgate.hosting.evidence_by_minute import _weighed as by_minute_weighed
-from headgate.hosting.function_evidence import _weighed as by_version_weighed
 from headgate.hosting.session import Connection
 from tests.engine.metrics.memory import Request
 from tests.hosting.conftest import Control
@@ -92,9 +90,7 @@ def test_both_variants_are_slow_from_the_same_minute_on(control: Control) -> Non
 def test_pieces_of_a_span_count_by_their_requests() -> None:
     """AWS cuts a span where its own periods begin: 90 requests of 10 ms and 10 of 110 ms are 20 ms, not 60."""
     counts, values = {0: 90.0, 60: 10.0}, {0: 10.0, 60: 110.0}
-    questions = [Question(name, "", "", "") for name in ("count", "p50")]
-    assert by_minute_weighed({"count": counts, "p50": values}, questions) == [100.0, 20.0]
-    assert by_version_weighed({"count": counts, "p50": values}, ["count", "p50"]) == [100.0, 20_000.0]
+    assert weighed({"count": counts, "p50": values}, ["count", "p50"]) == [100.0, 20.0]
 
 
 def test_percentiles_are_of_whole_minutes(control: Control) -> None:

@@ -1,6 +1,8 @@
 """Lambda's control API as rollouts use it, and the evidence, against the stand-in; no model is run here."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +11,9 @@ import pytest
 
 from headgate.core.evidence import Baseline, Counts
 from headgate.core.versions import ModelVersion
-from headgate.errors import NotFound, Refused
+from headgate.errors import NotFound, Overtaken, Refused
 from headgate.hosting.alias import Labels, bring, label_of, number_of
+from headgate.hosting.canary import claim
 from headgate.hosting.deployment import Place
 from headgate.hosting.evidence_by_minute import EvidenceByMinute
 from headgate.hosting.function_evidence import MATURE_SECONDS, MINUTE, FunctionEvidence
@@ -127,6 +130,17 @@ def test_other_time_outs_are_another_version_too(functions: Functions, api: Lamb
     assert label_of(version(2), PLACE, functions.release(NAME)) != first
 
 
+def test_variables_that_cannot_be_read_are_not_taken_for_none(functions: Functions, api: LambdaApi) -> None:
+    api.functions[NAME].latest.variables["HEADGATE_CORS_ORIGINS"] = "https://a.example"
+    label = label_of(version(2), PLACE, functions.release(NAME))
+    api.key_denied = "KMS denies it."
+    with pytest.raises(Refused, match=r"The variables of .*:iris-production-model cannot be read: KMS denies it\."):
+        label_of(version(2), PLACE, functions.release(NAME))
+    with pytest.raises(Refused, match="cannot be read"):
+        bring(functions, NAME, version(2), PLACE, label)
+    assert Labels(functions, NAME).find() is not None  # the way back needs no variables
+
+
 def test_an_image_that_goes_by_tag_is_refused(functions: Functions) -> None:
     with pytest.raises(Refused, match=r"not in an image by digest: 'repository:latest'"):
         label_of(version(2, "repository:latest"), PLACE, functions.release(NAME))
@@ -162,6 +176,59 @@ def test_a_version_that_lambda_could_not_make_is_not_moved_to(functions: Functio
     api.functions[NAME].versions["2"].failure = "The image is gone."
     with pytest.raises(Refused, match=r"Lambda could not make version 2: The image is gone\."):
         bring(functions, NAME, version(2), PLACE, label)
+
+
+def test_a_version_that_is_asleep_is_woken_and_waited_for(functions: Functions, api: LambdaApi) -> None:
+    label = label_of(version(2), PLACE, functions.release(NAME))
+    brought(functions, api, version(2))
+    stored = api.functions[NAME]
+    stored.versions["2"].asleep = stored.latest.asleep = "Idle"
+    assert bring(functions, NAME, version(2), PLACE, label) is None
+    assert functions.release(NAME, "2").busy
+    api.clock.now += UPDATE_SECONDS  # type: ignore[attr-defined]
+    assert bring(functions, NAME, version(2), PLACE, label) == "2"
+    assert brought(functions, api, version(3)) == "3"  # that $LATEST sleeps is no hindrance
+    stored.versions["2"].asleep = "ImageDeleted"
+    with pytest.raises(Refused, match=r"Lambda could not make version 2: No image\."):
+        bring(functions, NAME, version(2), PLACE, label)
+
+
+@pytest.mark.parametrize("change", ["update_code", "publish_version"])
+def test_of_two_who_bring_a_version_at_once_both_go_on(functions: Functions, api: LambdaApi, change: str) -> None:
+    """Both look, then both ask: Lambda takes one, and refuses the other for it is at work or has moved on."""
+    label = label_of(version(2), PLACE, functions.release(NAME))
+    if change == "publish_version":
+        assert bring(functions, NAME, version(2), PLACE, label) is None
+        api.clock.now += UPDATE_SECONDS  # type: ignore[attr-defined]
+    both = threading.Barrier(2)
+
+    class Abreast(Functions):
+        """Asks for a change when the other one is as far."""
+
+        def upload(self, function: str, image: str, revision: str) -> None:
+            both.wait(30)
+            super().upload(function, image, revision)
+
+        def publish(self, function: str, label: str, revision: str) -> str:
+            both.wait(30)
+            return super().publish(function, label, revision)
+
+    abreast = Abreast(functions._connection)
+    abreast.release(NAME)  # the client is made
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: bring(abreast, NAME, version(2), PLACE, label), range(2)))
+    assert found == [None, None]
+    assert api.calls.count(change) == 2
+    assert brought(functions, api, version(2), label) == "2"
+
+
+def test_a_change_that_lambda_refuses_for_good_is_refused(functions: Functions, api: LambdaApi) -> None:
+    label = label_of(version(2), PLACE, functions.release(NAME))
+    api.functions[NAME].latest.locked = True
+    with pytest.raises(Overtaken, match="cannot be performed"):
+        bring(functions, NAME, version(2), PLACE, label)
+    api.functions[NAME].latest.asleep = "Idle"
+    assert bring(functions, NAME, version(2), PLACE, label) is None  # it may be for that: it is woken
 
 
 def test_the_alias_is_told_as_of_an_endpoint(functions: Functions, api: LambdaApi) -> None:
@@ -225,6 +292,12 @@ def test_tags_are_written_and_taken_away(functions: Functions, api: LambdaApi) -
         "headgate:project": "iris",
         "headgate:last-good": "iris-production-v1-00000000+x",
     }
+
+
+def test_what_another_rollout_has_claimed_is_told_by_its_name(functions: Functions, api: LambdaApi) -> None:
+    api.functions[NAME].tags["headgate:rollout"] = "iris-1"
+    with pytest.raises(Refused, match=r"Rollout iris-1, .* is under way on iris-production-model"):
+        claim(functions, functions.release(NAME).arn, rollout="iris-2", generation=1, last_good="1")
 
 
 # ---- evidence

@@ -12,6 +12,7 @@ import pytest
 
 from headgate.errors import InvalidInput, NotFound, Refused, Unavailable
 from headgate.hosting.endpoints import Endpoints
+from headgate.hosting.functions import Functions
 from headgate.hosting.runtime import Runtime
 from headgate.hosting.session import Connection
 from tests.hosting.conftest import Control
@@ -110,6 +111,23 @@ def test_a_request_to_a_model_is_never_sent_twice(gateway: Gateway, runtime: Run
     with pytest.raises(Unavailable):
         runtime.invoke("iris-production", b"{}")
     assert len(gateway.seen) == 1
+
+
+def test_a_function_is_never_invoked_twice_and_has_time_for_its_first_start(gateway: Gateway) -> None:
+    gateway.status, gateway.error, gateway.body = 500, "ServiceException", b'{"Message": "no"}'
+    connection = Connection(f"http://127.0.0.1:{gateway.server_address[1]}", "", "us-east-1", "key", "secret")
+    with pytest.raises(Unavailable):
+        Functions(connection).ask("iris-production-model", "live", b"{}")
+    assert len(gateway.seen) == 1
+    assert connection.invoking.meta.config.read_timeout == 65
+
+
+@pytest.mark.parametrize("error", ["CodeArtifactUserPendingException", "CodeArtifactUserFailedException"])
+def test_a_function_without_its_image_has_not_refused_the_request(gateway: Gateway, error: str) -> None:
+    gateway.status, gateway.error, gateway.body = 409, error, b'{"Message": "no"}'
+    connection = Connection(f"http://127.0.0.1:{gateway.server_address[1]}", "", "us-east-1", "key", "secret")
+    with pytest.raises(Unavailable, match=error):
+        Functions(connection).ask("iris-production-model", "live", b"{}")
 
 
 def test_an_unknown_endpoint_at_the_gateway(gateway: Gateway, runtime: Runtime) -> None:

@@ -70,7 +70,7 @@ def test_a_functions_errors_are_what_a_rollout_takes_for_them(counted: dict[str,
 
 def test_the_counts_of_the_handler_are_those_that_it_writes() -> None:
     context = SimpleNamespace(invoked_function_arn=f"arn:aws:lambda:eu-central-1:1:function:{MODEL}:live")
-    line = Metrics(MODEL, "12").fields(context, 500)
+    line = Metrics(MODEL, "12").fields(context, 500, began=0.0)
     (about,) = line["_aws"]["CloudWatchMetrics"]
     written = [{(name, line[name]) for name in names} for names in about["Dimensions"]]
     counts = [count for count in alarm_of("news", "errors").counts.values() if not count.namespace.startswith("AWS/")]

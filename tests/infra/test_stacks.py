@@ -353,6 +353,7 @@ def test_the_functions_of_delivery_are_told_whose_they_are(iris: Assembly) -> No
             "HEADGATE_PROJECT": "iris",
             "HEADGATE_ENVIRONMENT": "production",
             "HEADGATE_ACCOUNT": "123456789012",
+            "HEADGATE_HOSTING": "realtime",
         }
 
 
@@ -422,8 +423,10 @@ def test_what_a_function_could_not_do_waits_for_the_queue_to_be_there(iris: Asse
     }
 
 
-def test_the_functions_of_delivery_are_there(iris: Assembly) -> None:
+def test_the_functions_of_delivery_are_there(iris: Assembly, news: Assembly) -> None:
     for name in ("TickFunction", "ApprovalFunction", "MonitorFunction"):
+        told = [made.properties("delivery", name)["Environment"]["Variables"] for made in (iris, news)]
+        assert [variables["HEADGATE_HOSTING"] for variables in told] == ["realtime", "lambda"]
         (command,) = iris.properties("delivery", name)["ImageConfig"]["Command"]
         module, _, handler = command.rpartition(".")
         assert callable(getattr(import_module(module), handler))

@@ -63,6 +63,7 @@ class SimulatedWorld:
     deleted: bool = False
     dice: random.Random = field(default_factory=lambda: random.Random(7))
     rhythm: Rhythm = field(default_factory=Rhythm)
+    probe_seconds: float = 5.0
 
     def __post_init__(self) -> None:
         """InService on the config from before."""

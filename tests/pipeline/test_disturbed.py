@@ -136,6 +136,16 @@ def test_a_gateway_that_is_just_being_started_is_not_taken_for_a_bad_version(tmp
     assert run.ended.outcome == "promoted"
 
 
+def test_a_world_that_starts_slowly_is_given_the_time(tmp_path: Path) -> None:
+    world = Silent(QUICK, probe_seconds=120.0)
+    simulation = Simulation(tmp_path, world)
+    simulation.until(lambda run: run.begun and isinstance(run.present, Promote) and world.config == FINAL)
+    world.answers = world.now + 100.0
+    run = simulation.until()
+    assert run.ended is not None
+    assert run.ended.outcome == "promoted"
+
+
 def test_a_version_that_never_answers_goes_back_and_so_it_says(tmp_path: Path) -> None:
     world = Silent(QUICK)
     simulation = Simulation(tmp_path, world)

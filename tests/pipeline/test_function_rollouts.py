@@ -241,6 +241,19 @@ def test_a_good_version_is_promoted_and_taken_back_by_hand(scene: Scene) -> None
     assert set(scene.answers) == {"1", "2", "400"}  # refusals of the model's are no failures
 
 
+def test_the_way_back_wakes_a_version_that_sleeps_before_callers_get_it(scene: Scene) -> None:
+    scene.until(scene.start(2, at_once=True))
+    place = function_place("iris", "production")
+    terms = function_rollback_terms(place, scene.connection, scene.rollouts, "slow labels")
+    scene.api.functions[NAME].versions["1"].asleep = "Idle"
+    moves = scene.api.calls.count("update_alias")
+    back = scene.until(scene.rollouts.start(terms, at=scene.clock(), by="ada"))
+    assert back.ended is not None
+    assert (back.ended.outcome, back.ended.verdict, scene.config) == ("rolled back", "pass", "1")
+    assert scene.api.calls.count("update_alias") == moves + 1
+    assert scene.api.moved_asleep == 0
+
+
 def test_new_settings_are_rolled_out_with_the_model_that_runs(scene: Scene) -> None:
     scene.until(scene.start(2, at_once=True))
     scene.api.functions[NAME].latest.variables["HEADGATE_CORS_ORIGINS"] = "https://app.example"
@@ -386,11 +399,14 @@ def test_there_is_no_way_back_to_nothing_to_itself_or_to_what_was_deleted(scene:
 
 def test_a_version_that_does_not_answer_its_probe_goes_back(scene: Scene) -> None:
     scene.row = b'{"x": 1, "poison": 1}'
-    run = scene.until(scene.start(3, at_once=True))
+    rollout = scene.start(3, at_once=True)
+    assert scene.world(rollout.run().terms).probe_seconds == 30.0
+    run = scene.until(rollout)
     assert run.ended is not None
     assert (run.ended.outcome, run.ended.verdict, scene.config) == ("rolled back", "fail", "1")
     assert "does not answer a row that it was judged by" in run.ended.why
     gone = scene.start(2)
+    assert scene.world(gone.run().terms).probe_seconds == 120.0
     del scene.api.functions[NAME].aliases["live"]
     run = scene.until(gone)
     assert run.ended is not None
@@ -419,11 +435,13 @@ class NoMachine:
 def test_the_delivery_functions_take_it_on_and_back_on_an_alarm(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     for version in scene.versions:
         scene.store.put(names.row_key(version.metadata["package.sha256"]), scene.row)
-    delivery = Delivery("iris", "production", scene.connection, scene.store, NoMachine(), clock=scene.clock)
+    delivery = Delivery(
+        "iris", "production", scene.connection, scene.store, NoMachine(), function=True, clock=scene.clock
+    )
     message = json.dumps({"AlarmName": "iris-production-rollback", "NewStateValue": "ALARM"})
     alarm = {"Records": [{"Sns": {"Message": message}}]}
     monitor = RollbackMonitor(delivery)
-    assert monitor(alarm) == {"done": "nothing", "why": "There is no endpoint iris-production."}
+    assert monitor(alarm) == {"done": "nothing", "why": "iris-production-model has no earlier version to go back to."}
     run = scene.start(2, at_once=True).run()
     event = {"rollout": run.terms.id, "number": run.terms.number, "do": "artifacts"}
     deadline, never = monotonic() + DEADLINE, threading.Event()

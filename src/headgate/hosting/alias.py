@@ -10,15 +10,18 @@ image and settings), so the label is known before Lambda gives the version its n
 called by the labels: `A`, `A+B` where B is beside it, and the bare number of a version that has no label of ours.
 
 Images go by digest. Bringing a version there takes Lambda a while, so `bring` takes one step at a time and is called
-again: whatever was done before, by whomever, is found done.
+again: whatever was done before, or is being done, by whomever, is found so.
+
+What nobody has asked for weeks is asleep, and fails the first who asks. A version is woken before callers get it; that
+`$LATEST` sleeps is usual, and keeps nobody from changing it.
 """
 
 from headgate.core.endpoints import EndpointState, VariantState
 from headgate.core.versions import ModelVersion
-from headgate.errors import NotFound, Refused
+from headgate.errors import NotFound, Overtaken, Refused
 from headgate.hosting.canary import CANARY
 from headgate.hosting.deployment import VARIANT, Place, named, version_in
-from headgate.hosting.functions import DIGEST, AliasState, Functions, Release
+from headgate.hosting.functions import DIGEST, LATEST, AliasState, Functions, Release
 
 BESIDE = "+"
 
@@ -52,7 +55,10 @@ def bring(functions: Functions, function: str, version: ModelVersion, place: Pla
     image = image_of(version)
     published = functions.labelled(function, label)
     if published is not None:
-        return _ready(functions.release(function, published), image)
+        found = functions.release(function, published)
+        if not same_image(found.image, image):
+            raise Refused(f"Version {published} is labelled {label}, but has another image: {found.image}.")
+        return published if ready(functions, function, found) else None
     latest = functions.release(function)
     if latest.busy:
         return None
@@ -61,11 +67,33 @@ def bring(functions: Functions, function: str, version: ModelVersion, place: Pla
             f"The settings of function {function} were changed since the rollout was started.",
             hint="Start it again: the new settings are a part of what is rolled out.",
         )
-    if latest.failure or not same_image(latest.image, image):
-        functions.upload(function, image, latest.revision)
-        return None
-    functions.publish(function, label, latest.revision)
+    try:
+        if latest.failure or not same_image(latest.image, image):
+            functions.upload(function, image, latest.revision)
+        else:
+            functions.publish(function, label, latest.revision)
+    except Overtaken:
+        if not _goes_on(functions, function, latest, label):
+            raise
     return None
+
+
+def _goes_on(functions: Functions, function: str, latest: Release, label: str) -> bool:
+    """Whether it is worth looking again, where `$LATEST` was not to be changed as it had been read."""
+    present = functions.release(function)
+    if present.asleep:
+        functions.wake(function, LATEST)
+        return True
+    return present.busy or present.revision != latest.revision or functions.labelled(function, label) is not None
+
+
+def ready(functions: Functions, function: str, release: Release) -> bool:
+    """Whether a published version answers callers; one that is asleep is woken. Raises Refused where it never will."""
+    if release.failure:
+        raise Refused(f"Lambda could not make version {release.version}: {release.failure}")
+    if release.asleep:
+        functions.wake(function, release.version)
+    return not (release.busy or release.asleep)
 
 
 def number_of(functions: Functions, function: str, label: str) -> str:
@@ -107,14 +135,6 @@ class Labels:
         modified = max(alias.moved, latest.modified)
         arn = latest.arn.removesuffix(":$LATEST")
         return EndpointState(self._function, arn, "InService", config, tuple(variants), latest.failure, modified)
-
-
-def _ready(release: Release, image: str) -> str | None:
-    if not same_image(release.image, image):
-        raise Refused(f"Version {release.version} is labelled {release.label}, but has another image: {release.image}.")
-    if release.failure:
-        raise Refused(f"Lambda could not make version {release.version}: {release.failure}")
-    return None if release.busy else release.version
 
 
 def _variant(name: str, weight: float) -> VariantState:

@@ -10,6 +10,7 @@ rollout is open the endpoint carries its id; on Headgate's engine, callers of a 
 answer where the fallback tag says so.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -25,6 +26,7 @@ WHOLE = 100.0
 TAG_GENERATION = "headgate:generation"
 TAG_FALLBACK = "headgate:fallback"
 TAG_TRY_SECONDS = "headgate:try-seconds"
+_SEPARATOR = re.compile("[:/]")
 
 
 class Tagged(Protocol):
@@ -97,10 +99,13 @@ def canary_percent(state: EndpointState) -> float | None:
 
 
 def claim(endpoints: Tagged, arn: str, *, rollout: str, generation: int, last_good: str) -> None:
-    """Write on the endpoint whose it is for now, and where the way back leads. Raises Refused where it is another's."""
+    """Write on endpoint or function whose it is for now, and where the way back leads.
+
+    Raises Refused where it is another's.
+    """
     other = endpoints.tags(arn).get(TAG_ROLLOUT, rollout)
     if other != rollout:
-        raise Refused(f"Rollout {other}, started from another folder, is under way on the endpoint.")
+        raise Refused(f"Rollout {other}, started from another folder, is under way on {_SEPARATOR.split(arn)[-1]}.")
     tags = {TAG_ROLLOUT: rollout, TAG_GENERATION: str(generation), TAG_LAST_GOOD: last_good}
     endpoints.tag(arn, tags)
 

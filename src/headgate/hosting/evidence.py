@@ -10,7 +10,7 @@ only if it is no whole number of minutes and divides none, hence its odd length;
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -159,6 +159,16 @@ def read_metrics(connection: Connection, queries: "list[MetricDataQueryTypeDef]"
         if not page.get("NextToken"):
             return values
         request["NextToken"] = page["NextToken"]
+
+
+def weighed(values: Values, ids: Sequence[str]) -> list[float]:
+    """How many were measured, and their percentiles: the answers to questions of these ids, which ask for both in turn.
+
+    AWS may cut a span where its own periods begin; the percentiles of the pieces are weighed by how many each had.
+    """
+    counts, *percentiles = (values[name] for name in ids)
+    total = sum(counts.values())
+    return [total, *(sum(found.get(at, 0.0) * n for at, n in counts.items()) / total for found in percentiles)]
 
 
 def _questions(

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from headgate.core.evidence import Counts, Rhythm, Window
-from headgate.hosting.evidence import CANARY, SAGEMAKER, SLOWNESS, STABLE, Evidence, Question, Values
+from headgate.hosting.evidence import CANARY, SAGEMAKER, SLOWNESS, STABLE, Evidence, Question, Values, weighed
 from headgate.hosting.session import Connection
 
 MINUTE = 60
@@ -64,10 +64,7 @@ class EvidenceByMinute(Evidence):
     def _latencies(
         self, endpoint: str, variants: tuple[str, ...], percentiles: tuple[str, ...], start: int, end: int
     ) -> dict[str, list[float]] | None:
-        """As `Evidence` has it, of the whole minutes in the span.
-
-        AWS may cut a span where its own periods begin; the percentiles of the pieces are weighed by their requests.
-        """
+        """As `Evidence` has it, of the whole minutes in the span."""
         start, end = self.rhythm.next(start), end // MINUTE * MINUTE
         if end <= start:
             return None
@@ -82,7 +79,7 @@ class EvidenceByMinute(Evidence):
         values = self.values(endpoint, questions, start, end, period=end - start)
         if any(not values[question.id] for question in questions):
             return None
-        return {variant: _weighed(values, of_variant) for variant, of_variant in asked.items()}
+        return {variant: weighed(values, [q.id for q in of_variant]) for variant, of_variant in asked.items()}
 
 
 def evidence_of(connection: Connection) -> Evidence:
@@ -104,13 +101,3 @@ def _counts(values: Values, variant: str, minute: int, *, slow: bool) -> Counts:
     requests = count("requests")
     median, nine_of_ten, most = (min(requests, count(name)) if slow else 0 for name in SLOWNESS)
     return Counts(requests, min(requests, count("failing")), (median, nine_of_ten, most), requests)
-
-
-def _weighed(values: Values, of_variant: list[Question]) -> list[float]:
-    counts = values[of_variant[0].id]
-    total = sum(counts.values())
-    percentiles = [
-        sum(values[question.id].get(period, 0.0) * count for period, count in counts.items()) / total
-        for question in of_variant[1:]
-    ]
-    return [total, *percentiles]

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headgate.core.evidence import Baseline, Counts, Rhythm, Tail, Window
-from headgate.hosting.evidence import CANARY, HEADGATE, PERCENTILES, STABLE, Values, read_metrics
+from headgate.hosting.evidence import CANARY, HEADGATE, PERCENTILES, STABLE, Values, read_metrics, weighed
 from headgate.hosting.functions import ALIAS
 from headgate.hosting.session import Connection
 
@@ -130,9 +130,6 @@ class FunctionEvidence:
     ) -> dict[str, list[float]] | None:
         """For each version how many were measured in the whole minutes of the span, then their percentiles in
         microseconds; None unless there are some of each.
-
-        CloudWatch may cut a span where its own periods begin; the percentiles of the pieces are weighed by how many
-        requests each had.
         """
         start, end = self.rhythm.next(start), end // MINUTE * MINUTE
         if end <= start:
@@ -148,7 +145,8 @@ class FunctionEvidence:
         values = self._values([q for questions in asked.values() for q in questions], start, end, end - start)
         if not all(values[questions[0].id] for questions in asked.values()):
             return None
-        return {name: _weighed(values, [question.id for question in questions]) for name, questions in asked.items()}
+        found = {name: weighed(values, [question.id for question in questions]) for name, questions in asked.items()}
+        return {name: [total, *(1000.0 * ms for ms in milliseconds)] for name, (total, *milliseconds) in found.items()}
 
     def _values(self, asked: list[_Question], start: int, end: int, period: int) -> Values:
         return read_metrics(
@@ -173,9 +171,3 @@ def _counts(values: Values, name: str, minute: int, slow: bool) -> Counts:
     seen = count("requests") + crashed
     median, nine_of_ten, most = (min(seen, count(f"slow{number}")) if slow else 0 for number in range(3))
     return Counts(seen, min(seen, count("failures") + crashed), (median, nine_of_ten, most), seen)
-
-
-def _weighed(values: Values, ids: list[str]) -> list[float]:
-    counts, *percentiles = (values[name] for name in ids)
-    total = sum(counts.values())
-    return [total, *(1000.0 * sum(found.get(at, 0.0) * n for at, n in counts.items()) / total for found in percentiles)]

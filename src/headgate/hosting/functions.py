@@ -11,6 +11,7 @@ somebody has moved it since. What was moved twice to the same place, by two who 
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +23,7 @@ from headgate.hosting.session import Connection, domain_errors
 ALIAS = names.ALIAS
 LATEST = "$LATEST"
 DIGEST = re.compile(r"@(sha256:[0-9a-f]{64})$")
+WARM_UP = b'{"warmup": true}'
 MOST_PAGES = 200
 """Pages of 50 versions: more than any function can have."""
 _MOVED = re.compile(r"Moved by Headgate at (\S+)$")
@@ -53,15 +55,31 @@ class Release:
     version: str
     arn: str
     image: str
-    settings: tuple[str, ...]
-    """What else a version keeps for good, as `key=value`: memory, time-out, and the variables of its environment."""
+    told_settings: tuple[str, ...]
+    hidden: str
+    """Why Lambda does not tell the variables of the environment; empty where it does."""
     label: str
     revision: str
     modified: float
     busy: bool
     """Lambda is still fetching the image."""
+    asleep: bool
+    """Lambda has put the image away, as nobody asked for weeks. It fetches it again once it is asked."""
     failure: str
     """Why Lambda could not make it; empty where it could, or still may."""
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """What else a version keeps for good, as `key=value`: memory, time-out, and the variables of its environment.
+
+        Raises Refused where these cannot be read: none would be other settings, and another version.
+        """
+        if self.hidden:
+            raise Refused(
+                f"The variables of {self.arn} cannot be read: {self.hidden}",
+                hint="Whoever rolls out needs kms:Decrypt on the key that they are encrypted with.",
+            )
+        return self.told_settings
 
 
 class Functions:
@@ -185,11 +203,16 @@ class Functions:
         Raises InvalidInput where the model refused it, Unavailable where it failed.
         """
         with domain_errors():
-            answer = self._connection.functions.invoke(FunctionName=function, Qualifier=qualifier, Payload=body)
+            answer = self._connection.invoking.invoke(FunctionName=function, Qualifier=qualifier, Payload=body)
             said: bytes = answer["Payload"].read()
         if answer.get("FunctionError"):
             raise _failure(said)
         return said
+
+    def wake(self, function: str, version: str) -> None:
+        """Have Lambda fetch the image of a version that is asleep. What it answers meanwhile is of no interest."""
+        with suppress(InvalidInput, Unavailable):
+            self.ask(function, version, WARM_UP)
 
 
 def _failure(said: bytes) -> HeadgateError:
@@ -217,17 +240,20 @@ def _release(body: Mapping[str, Any]) -> Release:
     update = is_now.get("LastUpdateStatus", "Successful")
     states = (is_now.get("State", "Active"), update)
     reasons = (is_now.get("StateReason", ""), is_now.get("LastUpdateStatusReason", ""))
-    failures = [reason or "Lambda gives no reason." for state, reason in zip(states, reasons, strict=True)
-                if state == "Failed"]  # fmt: skip
+    inactive, asleep = states[0] == "Inactive", is_now.get("StateReasonCode", "Idle") == "Idle"
+    failed = (states[0] == "Failed" or (inactive and not asleep), update == "Failed")
+    failures = [reason or "Lambda gives no reason." for no, reason in zip(failed, reasons, strict=True) if no]
     return Release(
         is_now["Version"],
         is_now["FunctionArn"],
         code.get("ImageUri", ""),
         _settings(is_now),
+        _hidden(is_now),
         is_now.get("Description", ""),
         is_now["RevisionId"],
         _epoch(is_now["LastModified"]),
         busy="Pending" in states or "InProgress" in states,
+        asleep=inactive and asleep,
         failure=" ".join(failures),
     )
 
@@ -236,6 +262,11 @@ def _settings(configuration: Mapping[str, Any]) -> tuple[str, ...]:
     variables: Mapping[str, str] = configuration.get("Environment", {}).get("Variables", {})
     size = {name: configuration.get(name, 0) for name in ("MemorySize", "Timeout")}
     return tuple(f"{name}={value}" for name, value in (*size.items(), *sorted(variables.items())))
+
+
+def _hidden(configuration: Mapping[str, Any]) -> str:
+    error = configuration.get("Environment", {}).get("Error", {})
+    return str(error.get("Message") or error.get("ErrorCode") or "Lambda gives no reason.") if error else ""
 
 
 def _epoch(text: str) -> float:

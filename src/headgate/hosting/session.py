@@ -4,8 +4,8 @@ The clients are botocore's own, as boto3's are, without the S3 transfer machiner
 (`benchmarks/startup.py` has both). Neither environment, config files nor instance metadata are asked for
 credentials, profiles or proxies: a laptop's default account must never receive what was meant for the engine.
 
-The runtime client never sends a request twice. A second attempt would count against the model twice, and which
-failures are worth another try is the caller's to say.
+The clients that ask models, SageMaker's runtime client and the one that invokes functions, never send a request twice.
+A second attempt would count against the model twice, and which failures are worth another try is the caller's to say.
 """
 
 import json
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-from headgate.errors import HeadgateError, InvalidInput, NotFound, Refused, Unavailable
+from headgate.errors import HeadgateError, InvalidInput, NotFound, Overtaken, Refused, Unavailable
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 2
 CONTROL_READ_SECONDS = 30
 RUNTIME_READ_SECONDS = 65  # the container has 60; its own time-out is the better message
+INVOKE_READ_SECONDS = 65  # a function has 29, and its first start comes on top
 NO_FILE = "/dev/null"
 
 _MISSING = ("could not find", "does not exist", "not found")
@@ -36,9 +37,10 @@ _KEYS_REFUSED = ("ExpiredToken", "ExpiredTokenException", "InvalidSignatureExcep
                  "SignatureDoesNotMatch", "InvalidClientTokenId", "IncompleteSignature", "MissingAuthenticationToken",
                  "MissingAuthenticationTokenException")  # fmt: skip
 
-_FUNCTION_REFUSED = ("PreconditionFailedException", "ResourceConflictException", "CodeStorageExceededException")
-_LATER = ("TooManyRequestsException", "ResourceNotReadyException", "CodeArtifactUserPendingException")
-"""Lambda's own: what it refuses, and what it will do in a while."""
+_OVERTAKEN = ("PreconditionFailedException", "ResourceConflictException")
+_LATER = ("TooManyRequestsException", "ResourceNotReadyException", "CodeArtifactUserPendingException",
+          "CodeArtifactUserFailedException", "CodeArtifactUserDeletedException")  # fmt: skip
+"""Lambda's own: where another call was first, and where a function does not answer, whatever it is sent."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,13 @@ class Connection:
 
     @cached_property
     def functions(self) -> Any:
-        """The Lambda client. Every call that we make may be made again."""
+        """The Lambda client, but for Invoke. Every call that we make may be made again."""
         return self._client("lambda", self.control_url, CONTROL_READ_SECONDS, attempts=3)
+
+    @cached_property
+    def invoking(self) -> Any:
+        """The Lambda client that invokes functions."""
+        return self._client("lambda", self.control_url, INVOKE_READ_SECONDS, attempts=1)
 
     def make_clients(self) -> None:
         """Make all clients now. They may be shared between threads; making them may not."""
@@ -155,12 +162,14 @@ def _translate(error: "ClientError") -> HeadgateError:
         return Refused(f"The API denies it: {message}", hint="`headgate infra synth` shows what each role may do.")
     if code.startswith("ResourceNotFound") or (status in (400, 404) and any(text in lower for text in _MISSING)):
         return NotFound(message, hint="`headgate status` lists what there is.")
+    if code in _OVERTAKEN:
+        return Overtaken(message)
     if code in (
         "ResourceInUse",
         "ConflictException",
         "ResourceLimitExceeded",
         "LimitExceeded",
-        *_FUNCTION_REFUSED,
+        "CodeStorageExceededException",
     ) or any(text in lower for text in _REFUSED):
         return Refused(message)
     if status >= 500 or code in ("ThrottlingException", "RequestLimitExceeded", "ModelNotReadyException", *_LATER):

@@ -4,7 +4,7 @@ Function and alias are the infrastructure's: it makes them once, with a first ve
 that answers. What the function's `headgate:project` tag says has to be this project.
 """
 
-import secrets
+from dataclasses import replace
 
 from headgate.core import names
 from headgate.core.endpoints import EndpointState
@@ -17,7 +17,7 @@ from headgate.hosting.functions import ALIAS, AliasState, Functions, Release
 from headgate.hosting.session import Connection
 from headgate.pipeline.rollouts import Rollouts
 from headgate.pipeline.run import sentence
-from headgate.pipeline.start import require_approval
+from headgate.pipeline.start import NoWayBack, new_id, require_approval, terms_at
 from headgate.pipeline.terms import LAMBDA, Kind, Terms
 from headgate.rollout.from_spec import strategy_of
 from headgate.rollout.plan import AllAtOnce, Step, compile_plan
@@ -51,8 +51,8 @@ def function_rollout_terms(
     label = label_of(version, place, there.latest)
     there.require_other(label, image_of(version), version)
     before = there.state.config_name
-    return there.terms("rollout", number, version.number, f"{before}{BESIDE}{label}", label, steps=steps,
-                       refusable=project.spec.package.code is not None)  # fmt: skip
+    pair, refusable = canary.Pair(f"{before}{BESIDE}{label}", label), project.spec.package.code is not None
+    return there.terms("rollout", number, version.number, pair, steps=steps, refusable=refusable)
 
 
 def function_rollback_terms(
@@ -68,12 +68,12 @@ def function_rollback_terms(
     there = _There(functions, place)
     pointer = there.tags.get(TAG_LAST_GOOD, "")
     if not pointer or pointer == there.state.config_name:
-        raise Refused(
+        raise NoWayBack(
             f"{there.function} has no earlier version to go back to.", hint="`headgate rollout start --version N`."
         )
     number_of(functions, there.function, pointer)
-    return there.terms("rollback", number, version_in(pointer) or 0, "", pointer, reason=sentence(reason),
-                       refusable=refusable)  # fmt: skip
+    pair = canary.Pair("", pointer)
+    return there.terms("rollback", number, version_in(pointer) or 0, pair, reason=sentence(reason), refusable=refusable)
 
 
 class _There:
@@ -129,33 +129,24 @@ class _There:
         kind: Kind,
         number: int,
         version: int,
-        canary_config: str,
-        final_config: str,
+        pair: canary.Pair,
         *,
         refusable: bool,
         steps: tuple[Step, ...] = (),
         reason: str = "",
     ) -> Terms:
         """The terms, from what is there."""
-        place, before = self._place, self.state.config_name
-        return Terms(
+        found = terms_at(
+            self._place,
+            self.tags,
+            number,
+            new_id(self._place, number),
+            pair,
             kind=kind,
-            id=f"{place.endpoint}-{number}-{secrets.token_hex(4)}",
-            project=place.project,
-            environment=place.environment,
-            endpoint=self.function,
-            number=number,
-            generation=int(self.tags.get(canary.TAG_GENERATION, "0")) + 1,
             version=version,
-            version_before=version_in(before) or 0,
-            config_before=before,
-            pointer_before=self.tags.get(TAG_LAST_GOOD, ""),
-            canary_config=canary_config,
-            final_config=final_config,
-            instance_type=LAMBDA,
-            instances=1,
-            fallback=False,
-            probe_refusable=refusable,
+            config_before=self.state.config_name,
+            refusable=refusable,
             steps=steps,
             reason=reason,
         )
+        return replace(found, endpoint=self.function)

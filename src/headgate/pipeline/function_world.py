@@ -12,20 +12,24 @@ from collections.abc import Callable, Mapping
 from headgate.core.endpoints import EndpointState
 from headgate.core.evidence import Baseline, Rhythm, Tail, Window
 from headgate.core.versions import ApprovalStatus, ModelVersion
-from headgate.errors import HeadgateError, InvalidInput, NotFound, Unavailable
+from headgate.errors import NotFound
 from headgate.hosting import alias, canary
 from headgate.hosting.deployment import TAG_ENVIRONMENT, TAG_LAST_GOOD, TAG_PROJECT, TAG_ROLLOUT, TAG_VERSION, Place
 from headgate.hosting.function_evidence import FunctionEvidence
 from headgate.hosting.functions import ALIAS, AliasState, Functions
 from headgate.hosting.registry import Registry
 from headgate.hosting.session import Connection
-from headgate.pipeline.probe import Probed
+from headgate.pipeline.probe import Probed, put
 from headgate.pipeline.remembered import Remembered
 from headgate.pipeline.run import Analysis, Thresholds
 from headgate.pipeline.terms import Terms
+from headgate.rollout.plan import Start
 
 WARM_UPS = 3
 """Requests to the canary before it gets traffic: does it start, and does it predict?"""
+PROBE_SECONDS, AT_ONCE_SECONDS = 120.0, 30.0
+"""Lambda may be out of concurrency, fetch an image again, or take a function's whole time over its first start. Where
+callers have the version at once, and nothing was asked before, the way back does not wait so long."""
 
 
 class FunctionWorld:
@@ -59,6 +63,12 @@ class FunctionWorld:
     def rhythm(self) -> Rhythm:
         """See `World`."""
         return self._evidence.rhythm
+
+    @property
+    def probe_seconds(self) -> float:
+        """See `World`."""
+        at_once = self._terms.kind == "rollout" and not any(isinstance(step, Start) for step in self._terms.steps)
+        return AT_ONCE_SECONDS if at_once else PROBE_SECONDS
 
     # ---- read
 
@@ -136,10 +146,13 @@ class FunctionWorld:
             self._move(number)
 
     def go_back(self) -> None:
-        """See `World`."""
+        """See `World`. A version that has not run for weeks is woken first, and this is called again."""
         self._claim()
         target = self._terms.final_config if self._terms.kind == "rollback" else self._terms.config_before
-        self._move(alias.number_of(self._functions, self._function, target))
+        number = alias.number_of(self._functions, self._function, target)
+        runs = number == self._present().version
+        if runs or alias.ready(self._functions, self._function, self._functions.release(self._function, number)):
+            self._move(number)
 
     def close(self, *, version: int, last_good: str) -> None:
         """See `World`."""
@@ -165,24 +178,13 @@ class FunctionWorld:
         return self._ask(self._terms.version, self._present().beside, WARM_UPS)
 
     def _ask(self, version: int, qualifier: str, times: int) -> Probed:
-        try:
-            row = self._row(self._registry.version(self._terms.project, version))
-        except NotFound:
-            return Probed(None, "It was not probed: this store has no row of its run.")
-        except InvalidInput as error:  # the deployment is done all the same
-            return Probed(None, f"Nothing was asked, for no row of its run can be read: {error.message}")
-        try:
-            answers = [self._functions.ask(self._function, qualifier, row) for _ in range(times)]
-        except HeadgateError as error:
-            if isinstance(error, InvalidInput) and self._terms.probe_refusable:
-                return Probed(None, f"A held-out row as JSON is not what its hooks take. {error.message}")
-            raise Unavailable(
-                f"Version {version}, in function {self._function}, does not answer a row that it was judged by. "
-                f"{error.message}",
-                hint="The log of the function says more.",
-            ) from error
-        answer = answers[-1].decode(errors="replace").strip()
-        return Probed(answer, f"A held-out row was answered: {answer}")
+        return put(
+            lambda: self._row(self._registry.version(self._terms.project, version)),
+            lambda row: [self._functions.ask(self._function, qualifier, row) for _ in range(times)][-1],
+            who=f"Version {version}, in function {self._function},",
+            refusable=self._terms.probe_refusable,
+            hint="The log of the function says more.",
+        )
 
     # ---- how
 

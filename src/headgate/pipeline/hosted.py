@@ -25,6 +25,8 @@ from headgate.rollout.plan import Start
 
 WARM_UPS = 10
 """Requests to each server of a canary before it gets traffic: the first ones of a process are slow, and would count."""
+PROBE_SECONDS = 5.0
+"""Gateway or model server may just be starting again."""
 
 
 class HostedWorld:
@@ -63,6 +65,11 @@ class HostedWorld:
     def rhythm(self) -> Rhythm:
         """See `World`."""
         return self._evidence.rhythm
+
+    @property
+    def probe_seconds(self) -> float:
+        """See `World`."""
+        return PROBE_SECONDS
 
     def endpoint(self) -> EndpointState | None:
         """See `World`."""

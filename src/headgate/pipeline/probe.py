@@ -1,4 +1,4 @@
-"""One real question to an endpoint that was just deployed: `InService` says that it answers, this that it predicts."""
+"""One real question to what was just deployed: `InService` says that it answers, this that it predicts."""
 
 import json
 import math
@@ -45,26 +45,34 @@ def probe(
     `variant` is asked whatever its weight, and what becomes of such a request is no evidence. `refusable`: the user's
     own hooks may take other input, and refuse it. Raises Unavailable where it is not answered.
     """
+    runtime = Runtime(connection)
+    return put(
+        lambda: row(version),
+        lambda body: [runtime.invoke(endpoint, body, variant=variant).body for _ in range(times)][-1],
+        who=f"{endpoint} is InService on version {version.number}, but",
+        refusable=refusable,
+        hint=f"`headgate logs {endpoint}`; `headgate deploy --version N` goes back to a version that worked.",
+    )
+
+
+def put(row: Callable[[], bytes], ask: Callable[[bytes], bytes], *, who: str, refusable: bool, hint: str) -> Probed:
+    """Put a held-out row to what `ask` asks. `who` begins the sentence, and `hint` ends it, where it does not answer.
+
+    Raises Unavailable then.
+    """
     try:
-        body = row(version)
+        body = row()
     except NotFound:
         return Probed(None, "It was not probed: this store has no row of its run.")
     except InvalidInput as error:  # the deployment is done all the same
         return Probed(None, f"Nothing was asked, for no row of its run can be read: {error.message}")
     try:
-        runtime = Runtime(connection)
-        for _ in range(times - 1):
-            runtime.invoke(endpoint, body, variant=variant)
-        answer = runtime.invoke(endpoint, body, variant=variant).body.decode(errors="replace").strip()
-        return Probed(answer, f"A held-out row was answered: {answer}")
+        answer = ask(body).decode(errors="replace").strip()
     except HeadgateError as error:
         if isinstance(error, InvalidInput) and refusable:
             return Probed(None, f"A held-out row as JSON is not what its hooks take. {error.message}")
-        raise Unavailable(
-            f"{endpoint} is InService on version {version.number}, but does not answer a row that it was judged by. "
-            f"{error.message}",
-            hint=f"`headgate logs {endpoint}`; `headgate deploy --version N` goes back to a version that worked.",
-        ) from error
+        raise Unavailable(f"{who} does not answer a row that it was judged by. {error.message}", hint=hint) from error
+    return Probed(answer, f"A held-out row was answered: {answer}")
 
 
 def row_of_run(store: Path, run_id: str) -> bytes:

@@ -22,6 +22,10 @@ CAPTURES = "capture"
 """Where in an environment's bucket captures go."""
 
 
+class NoWayBack(Refused):
+    """There is no earlier version to go back to."""
+
+
 def place_of(project: Project, environment: str) -> Place:
     """Where the project goes in an environment, and how large."""
     wanted = project.spec.environments[environment]
@@ -83,18 +87,17 @@ def rollout_terms(
         _require_serverless(endpoints, before)
     if before and isinstance(strategy, Canary):
         canary.stable_terms(endpoints, before)
-    rollout = f"{place.endpoint}-{number}-{secrets.token_hex(4)}"
-    pair = canary.names(version, place, before, rollout)
-    return _terms(
+    rollout = new_id(place, number)
+    return terms_at(
+        place,
+        tags,
+        number,
+        rollout,
+        canary.names(version, place, before, rollout),
         kind="rollout",
-        refusable=project.spec.package.code is not None,
-        place=place,
         version=version.number,
         config_before=before,
-        tags=tags,
-        number=number,
-        rollout=rollout,
-        pair=pair,
+        refusable=project.spec.package.code is not None,
         steps=steps,
         fallback=isinstance(strategy, Canary) and strategy.fallback,
     )
@@ -114,22 +117,20 @@ def rollback_terms(
         raise NotFound(f"There is no endpoint {place.endpoint}.", hint="`headgate deploy` creates it.")
     pointer = tags.get(TAG_LAST_GOOD, "")
     if not pointer or pointer == current.config_name:
-        raise Refused(
+        raise NoWayBack(
             f"{place.endpoint} has no earlier config to go back to.", hint="`headgate deploy --version N` moves it."
         )
     endpoints.config(pointer)
-    return _terms(
+    return terms_at(
+        place,
+        tags,
+        number,
+        new_id(place, number),
+        canary.Pair(canary="", final=pointer),
         kind="rollback",
-        refusable=refusable,
-        place=place,
         version=version_in(pointer) or 0,
         config_before=current.config_name,
-        tags=tags,
-        number=number,
-        rollout=f"{place.endpoint}-{number}-{secrets.token_hex(4)}",
-        pair=canary.Pair(canary="", final=pointer),
-        steps=(),
-        fallback=False,
+        refusable=refusable,
         reason=sentence(reason),
     )
 
@@ -175,21 +176,27 @@ def require_approval(version: ModelVersion, steps: tuple[Step, ...]) -> None:
     )
 
 
-def _terms(
-    *,
-    kind: Kind,
-    refusable: bool,
+def new_id(place: Place, number: int) -> str:
+    """What the rollout of this number is called."""
+    return f"{place.endpoint}-{number}-{secrets.token_hex(4)}"
+
+
+def terms_at(
     place: Place,
-    version: int,
-    config_before: str,
     tags: Mapping[str, str],
     number: int,
     rollout: str,
     pair: canary.Pair,
-    steps: tuple[Step, ...],
-    fallback: bool,
+    *,
+    kind: Kind,
+    version: int,
+    config_before: str,
+    refusable: bool,
+    steps: tuple[Step, ...] = (),
+    fallback: bool = False,
     reason: str = "",
 ) -> Terms:
+    """The terms of what starts on an endpoint, or a function, with these tags."""
     return Terms(
         kind=kind,
         id=rollout,

@@ -36,8 +36,6 @@ POLL_SECONDS = 0.1
 PERSON_SECONDS = 0.5
 MEASUREMENT_SECONDS = 60.0
 """A measurement that fails for so long ends the rollout: nobody watches the canary any more."""
-PROBE_SECONDS = 5.0
-"""For so long an endpoint may fail to answer its probe: gateway or model server may just be starting again."""
 BASELINE_SECONDS, BASELINE_REQUESTS = 600, 300
 TRY_SECONDS, LEAST_TRY, TRY_FACTOR = 10.0, 1.0, 20.0
 """How long an attempt at the canary may take before the stable variant is asked: 20 times the stable one's p99."""
@@ -263,7 +261,7 @@ class Tick:
         except HeadgateError:
             now = self._now()
             self._silent_since = now if self._silent_since is None else self._silent_since
-            if now - self._silent_since < PROBE_SECONDS:
+            if now - self._silent_since < self._world.probe_seconds:
                 return None
             raise
         self._silent_since = None

@@ -17,6 +17,10 @@ class World(Protocol):
     def rhythm(self) -> Rhythm:
         """How evidence comes."""
 
+    @property
+    def probe_seconds(self) -> float:
+        """For so long a probe or warm-up may fail: what is to answer it may just be starting."""
+
     def endpoint(self) -> EndpointState | None:
         """The endpoint as it is."""
 

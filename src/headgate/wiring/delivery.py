@@ -70,6 +70,8 @@ class Delivery:
     connection: Connection
     store: Objects
     machine: Machine
+    function: bool = False
+    """The model is in a Lambda function: there is no endpoint, and nobody may ask for one."""
     evidence: Evidence | None = None
     """By the minute, as AWS has it, unless told otherwise."""
     clock: Callable[[], float] = time.time

@@ -1,6 +1,7 @@
 """The Lambda functions of delivery: `tick`, `approval`, `rollback_monitor`. One image holds them all.
 
     HEADGATE_PROJECT, HEADGATE_ENVIRONMENT, HEADGATE_ACCOUNT   whose they are; the region is Lambda's own (AWS_REGION)
+    HEADGATE_HOSTING                                           realtime, serverless or lambda: what its model is in
     HEADGATE_WATCH_SECONDS                                     how long after a promotion an alarm is held against it
 
 What goes wrong on purpose is raised with our message, and the error's name is what the state machine retries by:
@@ -58,6 +59,7 @@ def _delivery() -> "Delivery":
         connection,
         bucket_of(connection, project),
         Machine(connection, project),
+        function=_said("HEADGATE_HOSTING") == "lambda",
     )
 
 

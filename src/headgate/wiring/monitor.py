@@ -15,6 +15,7 @@ from headgate.errors import NotFound, Refused, Unavailable
 from headgate.hosting.deployment import Place
 from headgate.pipeline.rollouts import Rollout
 from headgate.pipeline.run import Run
+from headgate.pipeline.start import NoWayBack
 from headgate.pipeline.story import why as why_of
 from headgate.pipeline.worlds import state_of, terms_back
 from headgate.wiring.delivery import BUSY_SECONDS, REASON_LIMIT, Delivery, Event, outcome_of, resume
@@ -52,25 +53,10 @@ class RollbackMonitor:
         delivery = self._delivery
         rollout = delivery.rollouts.open()
         if rollout is None:
-            innocent = self._innocent()
-            if innocent:
-                return innocent
-            try:
-                place = Place(delivery.project, delivery.environment, "", 0)
-                function = self._in_function()
-                terms = terms_back(place, delivery.connection, delivery.rollouts, reason, function=function)
-                return delivery.rollouts.start(terms, at=delivery.clock(), by="rollback monitor")
-            except NotFound as error:
-                if delivery.rollouts.latest() is None:
-                    return error.message  # nothing was rolled out yet: there is no earlier version
-                raise
-            except Refused:  # told twice at the same moment: perhaps the other call was first
-                rollout = delivery.rollouts.open()
-                if rollout is None:
-                    innocent = self._innocent()
-                    if innocent:
-                        return innocent
-                    raise
+            found = self._innocent() or self._rollback(reason)
+            if isinstance(found, str):
+                return found
+            rollout = found
         run = rollout.run()
         if run.terms.kind == "rollout" and run.ending is None:
             run = rollout.tell("abort", {"reason": reason}, by="rollback monitor")
@@ -78,17 +64,32 @@ class RollbackMonitor:
                 delivery.machine.answer(run.token, go_on=True)
         return rollout
 
-    def _in_function(self) -> bool:
-        """Whether the model is in a Lambda function: its rollouts say so, and before the first there is no way back."""
+    def _rollback(self, reason: str) -> Rollout | str:
+        """A rollback that begins now, or why there is nothing to take back."""
+        delivery = self._delivery
+        place = Place(delivery.project, delivery.environment, "", 0)
+        try:
+            terms = terms_back(place, delivery.connection, delivery.rollouts, reason, function=delivery.function)
+            return delivery.rollouts.start(terms, at=delivery.clock(), by="rollback monitor")
+        except (NotFound, Refused) as error:
+            if isinstance(error, NotFound | NoWayBack) and self._latest() is None:
+                return error.message  # nothing was rolled out yet: there is no earlier version
+            first = delivery.rollouts.open() or self._innocent()  # told twice at once: perhaps the other call was first
+            if not first:
+                raise
+            return first
+
+    def _latest(self) -> Run | None:
+        """The last rollout, if it was of what the model is in now: an endpoint, or a function."""
         latest = self._delivery.rollouts.latest()
-        return latest is not None and latest.run().terms.moves_alias
+        run = latest.run() if latest else None
+        return run if run and run.terms.moves_alias == self._delivery.function else None
 
     def _innocent(self) -> str:
         """Why the alarm does not speak against the version in force: it did not come last, or long ago. Else empty."""
-        latest = self._delivery.rollouts.latest()
-        if latest is None:
+        run = self._latest()
+        if run is None:
             return ""
-        run = latest.run()
         assert run.ended is not None
         state = state_of(self._delivery.connection, run.terms)
         if state is None or state.config_name != run.terms.final_config:

@@ -36,6 +36,7 @@ def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack:
     stack = open_stack(app, site, "delivery", "functions of rollouts, queue of dead letters")
     image = image_parameter(stack, DELIVERY_IMAGE, "holds the functions of delivery (`headgate image --for delivery`)")
     variables = {"HEADGATE_PROJECT": site.project, "HEADGATE_ENVIRONMENT": site.environment}
+    variables["HEADGATE_HOSTING"] = site.kind
     functions = {
         key: make_function(
             stack,

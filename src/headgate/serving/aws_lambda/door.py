@@ -55,9 +55,12 @@ class Invocation(logging.Filter):
     def __init__(self) -> None:
         super().__init__()
         self._fields: dict[str, str] = {}
+        self.began = 0.0
+        """Epoch seconds."""
 
     def begin(self, context: Context, headers: Headers) -> None:
         """From now on lines belong to this invocation."""
+        self.began = time.time()
         trace = headers.get(b"traceparent", b"").decode("latin-1")
         found = {"xray_trace": os.environ.get("_X_AMZN_TRACE_ID", ""), "traceparent": trace}
         self._fields = {"aws_request_id": context.aws_request_id, **{k: v for k, v in found.items() if v}}
@@ -127,7 +130,9 @@ class Door:
         return document
 
     def _counted(self, context: Context, status: int, *, raised: bool = False) -> dict[str, Any]:
-        return self._metrics.fields(context, status, raised=raised) if self._metrics else {}
+        return (
+            self._metrics.fields(context, status, began=self.invocation.began, raised=raised) if self._metrics else {}
+        )
 
     def _tell(self, began: int, status: int, counted: Mapping[str, Any], **fields: Any) -> None:
         ms = round((time.perf_counter_ns() - began) / 1e6, 2)

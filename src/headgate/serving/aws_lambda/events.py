@@ -1,13 +1,16 @@
 """HTTP requests as Lambda's front doors describe them, and answers as they want them.
 
-API Gateway's REST APIs send payload 1.0: `httpMethod`, `path` without the stage, headers in the caller's case and again
-as lists. HTTP APIs and function URLs send 2.0: `requestContext.http`, `rawPath` with the stage, headers in lower case.
+API Gateway's REST APIs send payload 1.0: `httpMethod`, headers in the caller's case and again as lists, `path` without
+the stage, but behind a custom domain with the base path, or with the stage where no mapping names it. What the API has
+as a path is `resource`, with `pathParameters` in it. HTTP APIs and function URLs send 2.0: `requestContext.http`,
+headers in lower case, `rawPath` with the stage, and never with a base path.
 Bodies are text, or base64 where the front door takes the type for binary; so are answers. (A REST API decodes base64
 only for the types listed under its `binaryMediaTypes`.)
 """
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,12 +22,13 @@ MAX_RESPONSE = 6_291_556
 """Bytes of JSON that Lambda takes from a function: 6 MB, and 100 for the envelope."""
 
 _TEXT = ("text/", "application/json", "application/jsonlines", "application/x-ndjson", "application/problem+json")
+_PARAMETER = re.compile(r"\{([^{}+]+)\+?\}")
 _SCHEDULERS = ("aws.events", "aws.scheduler")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request. `path` is without the stage; names of headers are in lower case."""
+    """One HTTP request. `path` is without stage and base path; names of headers are in lower case."""
 
     method: str
     path: str
@@ -63,16 +67,15 @@ def read_request(event: Any) -> Request | None:
     context = event["requestContext"]
     http = context.get("http")
     if event.get("version") == "2.0" and isinstance(http, dict):
-        method, path = http.get("method"), event.get("rawPath")
+        method, path = http.get("method"), _without_stage(event.get("rawPath"), context.get("stage"))
     elif "httpMethod" in event:
-        method, path = event["httpMethod"], event.get("path")
+        method, path = event["httpMethod"], _in_api(event)
     else:
         return None
     body, headers = event.get("body") or "", _headers(event)
     if not (isinstance(method, str) and isinstance(path, str) and isinstance(body, str) and headers is not None):
         raise InvalidInput("The event is not one of API Gateway or a function URL.", hint="Look at what calls.")
-    path = _without_stage(path, context.get("stage"))
-    return Request(method.upper(), path, headers, body, event.get("isBase64Encoded") is True)
+    return Request(method.upper(), path.rstrip("/") or "/", headers, body, event.get("isBase64Encoded") is True)
 
 
 def response(status: int, answer: Answer, headers: Mapping[str, str]) -> dict[str, Any]:
@@ -101,11 +104,18 @@ def _text(answer: Answer) -> str | None:
         return None
 
 
-def _without_stage(path: str, stage: Any) -> str:
-    prefix = f"/{stage}"
-    if stage and (path == prefix or path.startswith(f"{prefix}/")):
-        path = path[len(prefix) :]
-    return path.rstrip("/") or "/"
+def _without_stage(path: Any, stage: Any) -> Any:
+    begins = isinstance(path, str) and stage and f"{path}/".startswith(f"/{stage}/")
+    return path[len(f"/{stage}") :] if begins else path
+
+
+def _in_api(event: Mapping[str, Any]) -> Any:
+    """The path of payload 1.0, without what a custom domain puts in front of the API's own."""
+    path, resource, given = event.get("path"), event.get("resource"), event.get("pathParameters") or {}
+    if not (isinstance(path, str) and isinstance(resource, str) and isinstance(given, dict)):
+        return path
+    own = _PARAMETER.sub(lambda found: str(given.get(found[1], found[0])), resource).rstrip("/")
+    return own if resource.startswith("/") and path.rstrip("/").endswith(own) else path
 
 
 def _headers(event: Mapping[str, Any]) -> dict[bytes, bytes] | None:

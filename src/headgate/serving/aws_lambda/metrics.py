@@ -6,13 +6,14 @@ format. CloudWatch makes metrics of them when it takes the line: no call, no thr
     Raised      1 where an error left the handler, as with direct invocations: Lambda counts it among its own Errors,
                 be it the caller's fault or ours. Errors without Raised are crashes and time-outs, which leave no line
 
+They bear the time at which the invocation began, as Lambda's own numbers do: both have to be of the same minute.
+
 They stand in the namespace Headgate, with the three dimensions that Lambda's own metrics have of an alias. So what is
 asked of a version by its number (a warm-up, a probe) is no evidence about the alias. They stand there once more without
 the version, for alarms, which outlive versions. Each version that answers an alias costs three custom metrics while it
 does, and the alias three more.
 """
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,8 +38,10 @@ class Metrics:
         function, version = (environment.get(f"AWS_LAMBDA_FUNCTION_{name}") for name in ("NAME", "VERSION"))
         return cls(function, version) if function and version else None
 
-    def fields(self, context: object, status: int, *, raised: bool = False) -> dict[str, Any]:
+    def fields(self, context: object, status: int, *, began: float, raised: bool = False) -> dict[str, Any]:
         """What a log line of one prediction has more. `status` is that of the answer, or of the error raised.
+
+        `began`: epoch seconds.
 
         Lambda's context has the ARN that was invoked: with an alias or a version behind the name, or without.
         """
@@ -51,7 +54,7 @@ class Metrics:
             "Metrics": [{"Name": name, "Unit": "Count"} for name in METRICS],
         }
         return {
-            "_aws": {"Timestamp": time.time_ns() // 1_000_000, "CloudWatchMetrics": [about]},
+            "_aws": {"Timestamp": int(began * 1000), "CloudWatchMetrics": [about]},
             **dict(zip(DIMENSIONS, (self._function, resource[:LONGEST], self._version), strict=True)),
             **dict(zip(METRICS, values, strict=True)),
         }
