@@ -91,7 +91,7 @@ def test_an_endpoint_goes_with_its_releases_and_no_others(control: Control) -> N
     for name in names:
         container: ContainerDefinitionTypeDef = {"Image": "i", "ModelDataUrl": "s3://headgate-local/m.tar.gz"}
         sagemaker.create_model(ModelName=name, ExecutionRoleArn=control.connection.role, PrimaryContainer=container)
-        endpoints.create_config(name, [VariantTerms("stable", name, "ml.m5.large", 1, 1)])
+        endpoints.create_config(name, [VariantTerms("stable", name, "ml.m5.large", 1, 1)], {})
     endpoints.create("iris-production", names[0], {})
     remove_endpoint(Engine(control.connection), "iris-production", silent)
     assert endpoints.find("iris-production") is None

@@ -35,6 +35,7 @@ def place_of(project: Project, environment: str) -> Place:
         capture,
         route=project.spec.route or "" if wanted.target == "local" else "",  # on AWS it is the front door's
         serverless=Serverless(size.memory, size.concurrency) if size else None,
+        tags=wanted.tags,
     )
 
 
@@ -213,4 +214,5 @@ def _terms(
         variables=place.variables,
         route=place.route,
         serverless=place.serverless,
+        tags=place.tags,
     )
