@@ -94,6 +94,16 @@ def test_what_is_refused(headgate: Run, work: Path, arguments: list[str], code: 
     assert (ran.returncode, message in ran.stderr) == (code, True), ran.stderr
 
 
+@pytest.mark.parametrize("command", [["synth"], ["deploy", "--dry-run"], ["destroy", "--dry-run"]])
+def test_a_region_that_is_none_is_told_before_anything(headgate: Run, work: Path, command: list[str]) -> None:
+    (work / "headgate.yaml").write_text(IRIS.replace("eu-central-1", "eu-centrall-1"))
+    ran = headgate("infra", *command, env=NO_ACCOUNT)
+    assert ran.returncode == 2
+    assert "environments/production/region: eu-centrall-1 is no region" in ran.stderr
+    assert "Did you mean eu-central-1 or" in ran.stderr
+    assert not (work / "cdk.out").exists()
+
+
 def test_another_projects_name_removes_nothing(headgate: Run, work: Path) -> None:
     (work / "headgate.yaml").write_text(IRIS)
     ran = headgate("infra", "destroy", stdin="payroll\n", env=NO_ACCOUNT)
