@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from headgate.errors import HeadgateError, InvalidInput, NotFound, Refused, Unavailable
 
@@ -39,6 +39,13 @@ _KEYS_REFUSED = ("ExpiredToken", "ExpiredTokenException", "InvalidSignatureExcep
 _FUNCTION_REFUSED = ("PreconditionFailedException", "ResourceConflictException", "CodeStorageExceededException")
 _LATER = ("TooManyRequestsException", "ResourceNotReadyException", "CodeArtifactUserPendingException")
 """Lambda's own: what it refuses, and what it will do in a while."""
+
+
+class Account(Protocol):
+    """Whoever makes clients of AWS's services."""
+
+    def client(self, service: str, *, attempts: int) -> Any:
+        """A client of a service."""
 
 
 @dataclass(frozen=True)
