@@ -12,15 +12,22 @@ import pytest
 from botocore.session import Session
 from moto.server import ThreadedMotoServer
 
+from headgate.infra.node import find
+from headgate.infra.toolkit import Toolkit
 from tests.cli.conftest import Run
 from tests.cli.test_infra import UNPACKED
 from tests.infra.projects import IRIS, NEWS
 
 pytestmark = pytest.mark.slow
 
+DIGEST = "sha256:" + 64 * "a"
 BUCKET = "iris-production-123456789012-eu-central-1"
 BARE = IRIS.replace("    front: {version: v2}\n", "").replace("github: {repository: acme/iris, branch: main}\n", "")
 OURS = {"headgate:project": "iris", "headgate:environment": "production"}
+CDK = """
+const path = process.argv[process.argv.indexOf("--outputs-file") + 1];
+require("fs").writeFileSync(path, JSON.stringify({"iris-production-base": {"Made": process.argv[2]}}));
+"""
 
 
 class Aws:
@@ -133,11 +140,12 @@ def test_only_what_is_not_asked_for_is_removed_where_that_is_said(headgate: Run,
     assert ran.stdout == "nothing of iris-production is there that headgate.yaml does not ask for\n"
 
 
-def test_another_projects_stacks_are_left_alone(headgate: Run, work: Path, aws: Aws) -> None:
+def test_another_projects_stacks_are_neither_changed_nor_removed(headgate: Run, work: Path, aws: Aws) -> None:
     (work / "headgate.yaml").write_text(NEWS)
     theirs = {"headgate:project": "news", "headgate:environment": "category-cloud"}
     aws.make("watch", prefix="news-category-cloud", tags=theirs)
-    for command in (["destroy", "--yes"], ["destroy", "--dry-run"]):
+    given = ("--yes", "--delivery-image", DIGEST, "--model-image", DIGEST)
+    for command in (["deploy", *given], ["destroy", "--yes"], ["destroy", "--dry-run"]):
         ran = headgate("infra", *command, env=aws.env)
         assert ran.returncode == 5, ran.stderr
         assert "news-category-cloud-watch in account 123456789012 is of project news, environment categ" in ran.stderr
@@ -165,3 +173,33 @@ def test_nobody_or_another_name_removes_nothing(headgate: Run, work: Path, aws: 
         assert (ran.returncode, said in ran.stderr) == (5, True), ran.stderr
         assert "will delete the stack iris-production-front" in ran.stderr
     assert len(aws.stacks) == 2
+
+
+def test_a_first_deployment_without_its_images_makes_nothing(headgate: Run, work: Path, aws: Aws) -> None:
+    (work / "headgate.yaml").write_text(NEWS)
+    ran = headgate("infra", "deploy", "--yes", "--model-image", DIGEST, env=aws.env)
+    assert ran.returncode == 2
+    assert "news-category-cloud-delivery is new: --delivery-image has to be given." in ran.stderr
+    assert "`headgate infra deploy --env cloud --only base` comes first" in ran.stderr
+    assert not (work / "cdk.out").exists()
+    ran = headgate("infra", "deploy", "--yes", "--only", "function", "--only", "watch", env=aws.env)
+    assert ran.returncode == 2
+    assert "news-category-cloud-function is new: --model-image has to be given." in ran.stderr
+    assert aws.stacks == set()
+
+
+def test_a_deployment_names_what_is_not_asked_for_any_more(headgate: Run, work: Path, aws: Aws, tmp_path: Path) -> None:
+    (work / "headgate.yaml").write_text(BARE)
+    program = Toolkit.of(find({}), {"XDG_CACHE_HOME": str(tmp_path)}).program
+    program.parent.mkdir(parents=True)
+    program.write_text(CDK)
+    aws.make("base", "front", "github")
+    env = {**aws.env, "XDG_CACHE_HOME": str(tmp_path)}
+    ran = headgate("infra", "deploy", "--yes", "--only", "base", env=env)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines()[-3:] == [
+        "deployed: iris-production-base",
+        "still there, though headgate.yaml does not ask for it: stack iris-production-front, stack "
+        "iris-production-github",
+        "`headgate infra destroy --env production --unwanted` removes it",
+    ]
