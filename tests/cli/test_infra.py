@@ -106,8 +106,11 @@ def test_without_an_account_a_dry_run_lists_all_that_there_could_be(headgate: Ru
     ran = headgate("infra", "destroy", "--delete-data", "--dry-run", env=NO_ACCOUNT)
     assert ran.returncode == 0, ran.stderr
     would = [line for line in ran.stdout.splitlines() if line.startswith("would ")]
-    assert would[0] == "would delete the stacks news-category-cloud-machine, news-category-cloud-delivery"
-    assert would[1].startswith("would delete endpoint news-category-cloud, ")
-    assert "news-category-cloud-github, news-category-cloud-front" in would[2]
+    assert would[:2] == [
+        "would stop what the state machine is carrying out",
+        "would delete the stacks news-category-cloud-machine, news-category-cloud-delivery",
+    ]
+    assert would[2].startswith("would delete endpoint news-category-cloud, ")
+    assert "news-category-cloud-github, news-category-cloud-front" in would[3]
     assert would[-1] == "would delete the stack news-category-cloud-base"
     assert "note: the account was not asked, so that this is all that there could be: There are no AWS" in ran.stdout

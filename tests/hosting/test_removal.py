@@ -22,6 +22,7 @@ from headgate.hosting.removal import (
     of_endpoint,
     remove_endpoint,
     remove_stack,
+    stop_executions,
 )
 from headgate.hosting.session import Connection
 from headgate.hosting.stacks import find_stack
@@ -165,6 +166,18 @@ def test_a_stack_is_found_and_goes(moto: Moto) -> None:
     remove_stack(moto, "iris-production-delivery", silent, pause=0.01)
     assert find_stack(moto, "iris-production-delivery") is None
     remove_stack(moto, "iris-production-delivery", silent)
+
+
+def test_what_a_machine_carries_out_is_stopped(moto: Moto) -> None:
+    states = moto.client("stepfunctions")
+    definition = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 3600, "End": True}}}
+    role = "arn:aws:iam::123456789012:role/any"
+    machine = states.create_state_machine(name="m", definition=json.dumps(definition), roleArn=role)["stateMachineArn"]
+    execution = states.start_execution(stateMachineArn=machine, name="one")["executionArn"]
+    assert stop_executions(moto, machine, silent) == 1
+    assert states.describe_execution(executionArn=execution)["status"] == "ABORTED"
+    assert stop_executions(moto, machine, silent) == 0
+    assert stop_executions(moto, f"{machine}-gone", silent) == 0
 
 
 class Slow:

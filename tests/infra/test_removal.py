@@ -11,11 +11,12 @@ def test_what_could_make_an_endpoint_goes_before_it_and_the_data_stays() -> None
     site = site_of("iris")
     planned = steps(site, STACKS, endpoint=True, delete_data=False)
     assert [(step.kind, step.things) for step in planned] == [
+        ("executions", ("arn:aws:states:eu-central-1:123456789012:stateMachine:iris-production-delivery",)),
         ("stacks", ("machine", "delivery")),
         ("endpoint", ("iris-production",)),
         ("stacks", ("github", "front", "watch")),
     ]
-    assert planned[0].said == "delete the stacks iris-production-machine, iris-production-delivery"
+    assert planned[1].said == "delete the stacks iris-production-machine, iris-production-delivery"
     stays = "\n".join(kept(site, STACKS, delete_data=False))
     assert "iris-production-base stays, with bucket iris-production-123456789012-eu-central-1" in stays
     assert "the endpoint's log" in stays
@@ -26,7 +27,7 @@ def test_what_could_make_an_endpoint_goes_before_it_and_the_data_stays() -> None
 def test_with_it_everything_goes_and_what_held_it_last() -> None:
     site = site_of("iris")
     planned = steps(site, STACKS, endpoint=True, delete_data=True)
-    kinds = ["stacks", "endpoint", "stacks", "bucket", "images", "versions", "stacks"]
+    kinds = ["executions", "stacks", "endpoint", "stacks", "bucket", "images", "versions", "stacks"]
     assert [step.kind for step in planned] == kinds
     assert planned[-1].things == ("base",)
     stays = "\n".join(kept(site, STACKS, delete_data=True))
@@ -36,12 +37,12 @@ def test_with_it_everything_goes_and_what_held_it_last() -> None:
 
 def test_what_a_former_headgate_yaml_asked_for_goes_too() -> None:
     planned = steps(site_of("news"), KNOWN, endpoint=True, delete_data=False)
-    assert [step.things for step in planned] == [
+    assert [step.things for step in planned[1:]] == [
         ("machine", "delivery"),
         ("news-category-cloud",),
         ("github", "front", "function", "watch"),
     ]
-    assert planned[1].said.endswith("if a former `hosting` left any")
+    assert planned[2].said.endswith("if a former `hosting` left any")
 
 
 def test_a_second_time_there_is_less_to_do() -> None:

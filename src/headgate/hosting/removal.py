@@ -53,6 +53,20 @@ def remove_stack(
         wait(now.status)
 
 
+def stop_executions(account: Account, machine: str, progress: Progress) -> int:
+    """Stop what a state machine is carrying out. Returns how many. No machine is no error."""
+    states = account.client("stepfunctions", attempts=3)
+    try:
+        found = list(_rows(states, "list_executions", "executions", stateMachineArn=machine, statusFilter="RUNNING"))
+    except NotFound:
+        return 0
+    for row in found:
+        progress(f"stopping {row['name']}", None)
+        _unless_gone(states.stop_execution, executionArn=row["executionArn"], error="Removed",
+                     cause="The environment is being removed.")  # fmt: skip
+    return len(found)
+
+
 def endpoint_tags(account: Account, name: str) -> dict[str, str] | None:
     """The tags of an endpoint; None where there is none."""
     sagemaker = account.client("sagemaker", attempts=3)

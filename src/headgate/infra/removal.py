@@ -1,6 +1,6 @@
 """What is removed, and in which order.
 
-    machine, delivery                 what could make an endpoint, or move it, while it is being deleted
+    executions, machine, delivery     what could make an endpoint, or move it, while it is being deleted
     the endpoint                      with its configs and models; it is in no stack
     github, front, function, watch    what else answers, and what watches
     bucket, images, versions, base    the data and what holds it, and only where that is asked for
@@ -16,7 +16,7 @@ from typing import Literal
 from headgate.core import names
 from headgate.infra.site import Site
 
-Kind = Literal["endpoint", "stacks", "bucket", "images", "versions"]
+Kind = Literal["executions", "endpoint", "stacks", "bucket", "images", "versions"]
 
 STEERING = ("machine", "delivery")
 OTHERS = ("github", "front", "function", "watch")
@@ -38,6 +38,8 @@ def steps(site: Site, stacks: Collection[str], *, endpoint: bool, delete_data: b
     configs and models, and no endpoint is no error.
     """
     found = _stacks(site, STEERING, stacks)
+    if "machine" in stacks:  # it would live on, for an hour at most, until an execution that waits for a person looks
+        found.insert(0, Step("executions", (site.machine_arn,), "stop what the state machine is carrying out"))
     if endpoint:
         those = "" if site.has_endpoint else ", if a former `hosting` left any"
         found.append(

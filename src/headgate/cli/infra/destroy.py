@@ -113,6 +113,8 @@ def _carry_out(account: "Account", site: "Site", step: "Step", progress: Progres
 
     for thing in step.things:
         match step.kind:
+            case "executions":
+                removal.stop_executions(account, thing, progress)
             case "stacks":
                 removal.remove_stack(account, site.stack(thing), progress)
             case "endpoint":
