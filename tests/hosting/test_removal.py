@@ -92,7 +92,12 @@ def test_a_repository_is_emptied(moto: Moto) -> None:
     ecr.create_repository(repositoryName="iris-production")
     manifest = '{{"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "n": {0}}}'
     for number in range(3):
-        ecr.put_image(repositoryName="iris-production", imageManifest=manifest.format(number), imageTag=f"t{number}")
+        ecr.put_image(
+            repositoryName="iris-production",
+            imageManifest=manifest.format(number),
+            imageTag=f"t{number}",
+            imageDigest="sha256:" + 64 * str(number),  # moto's own are drawn, from few
+        )
     assert empty_repository(moto, "iris-production", silent) == 3
     assert ecr.list_images(repositoryName="iris-production")["imageIds"] == []
     assert empty_repository(moto, "nowhere", silent) == 0
