@@ -26,7 +26,7 @@ def test_what_is_there_and_not_asked_for() -> None:
     bare = Site.of(spec_of(IRIS.replace("    front: {version: v2}\n", "").replace("github:", "# ")), "production")
     left = named(bare, unwanted(bare, everything(bare)))
     assert left == [f"stack iris-production-{key}" for key in ("function", "front", "github")]
-    news = site_of("news")
+    news = replace(site_of("news"), github=None)
     assert named(news, unwanted(news, everything(news))) == [
         "stack news-category-cloud-github",
         "endpoint news-category-cloud",
