@@ -27,6 +27,7 @@ OURS = {"headgate:project": "iris", "headgate:environment": "production"}
 CDK = """
 const path = process.argv[process.argv.indexOf("--outputs-file") + 1];
 require("fs").writeFileSync(path, JSON.stringify({"iris-production-base": {"Made": process.argv[2]}}));
+process.exit(Number(process.env.CODE));
 """
 
 
@@ -188,15 +189,22 @@ def test_a_first_deployment_without_its_images_makes_nothing(headgate: Run, work
     assert aws.stacks == set()
 
 
-def test_a_deployment_names_what_is_not_asked_for_any_more(headgate: Run, work: Path, aws: Aws, tmp_path: Path) -> None:
+def test_a_deployment_that_fails_says_so_and_one_that_does_not_names_what_is_too_much(
+    headgate: Run, work: Path, aws: Aws, tmp_path: Path
+) -> None:
     (work / "headgate.yaml").write_text(BARE)
     program = Toolkit.of(find({}), {"XDG_CACHE_HOME": str(tmp_path)}).program
     program.parent.mkdir(parents=True)
     program.write_text(CDK)
     aws.make("base", "front", "github")
-    env = {**aws.env, "XDG_CACHE_HOME": str(tmp_path)}
+    env = {**aws.env, "XDG_CACHE_HOME": str(tmp_path), "CODE": "1"}
     ran = headgate("infra", "deploy", "--yes", "--only", "base", env=env)
+    assert ran.returncode == 4
+    assert "cdk deploy ended with exit code 1" in ran.stderr
+    assert "deployed" not in ran.stdout
+    ran = headgate("infra", "deploy", "--yes", "--only", "base", env={**env, "CODE": "0"})
     assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines()[1].split() == ["iris-production-base", "Made", "deploy"]
     assert ran.stdout.splitlines()[-3:] == [
         "deployed: iris-production-base",
         "still there, though headgate.yaml does not ask for it: stack iris-production-front, stack "
