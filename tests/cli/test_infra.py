@@ -67,10 +67,6 @@ def test_a_dry_run_prints_what_would_be_typed(headgate: Run, work: Path) -> None
     )
     asked = headgate("infra", "deploy", "--only", "base", "--dry-run").stdout
     assert asked.splitlines()[-1].endswith(" base --exclusively --require-approval broadening")
-    ran = headgate("infra", "destroy", "--delete-data", "--dry-run", "--json")
-    assert ran.returncode == 0, ran.stderr
-    steps = [(step["step"].split()[1], bool(step["command"])) for step in json.loads(ran.stdout)["steps"]]
-    assert steps == [("the", True), ("every", False), ("every", False), ("every", False), ("the", True)]
     ran = headgate("infra", "diff", "--dry-run")
     assert ran.stdout.splitlines()[-1].endswith(
         "diff --app " + str(work / "cdk.out" / "cloud") + " --no-notices base watch delivery machine function front"
@@ -85,9 +81,10 @@ def test_a_dry_run_prints_what_would_be_typed(headgate: Run, work: Path) -> None
         (["deploy", "--yes", "--model-image", DIGEST, "--dry-run"], 2, "None of the stacks takes --model-image."),
         (["deploy", "--only", "bas", "--yes"], 2, "The environment has no stack 'bas'."),
         (["deploy"], 5, "Nobody is there to be asked."),
-        (["destroy"], 5, "Nobody typed the project's name."),
         (["deploy", "--yes", "--output", "."], 5, "holds something else"),
+        (["deploy", "--yes"], 5, "There are no AWS credentials to use"),
         (["destroy", "--yes"], 5, "There are no AWS credentials to use"),
+        (["destroy", "--delete-data", "--unwanted"], 2, "Choose one of --delete-data and --unwanted."),
     ],
 )
 def test_what_is_refused(headgate: Run, work: Path, arguments: list[str], code: int, message: str) -> None:
@@ -96,8 +93,26 @@ def test_what_is_refused(headgate: Run, work: Path, arguments: list[str], code: 
     assert (ran.returncode, message in ran.stderr) == (code, True), ran.stderr
 
 
-def test_another_projects_name_removes_nothing(headgate: Run, work: Path) -> None:
-    (work / "headgate.yaml").write_text(IRIS)
-    ran = headgate("infra", "destroy", stdin="payroll\n", env=NO_ACCOUNT)
-    assert ran.returncode == 5
-    assert "'payroll' is not the project's name; nothing was removed." in ran.stderr
+@pytest.mark.parametrize("command", [["synth"], ["deploy", "--dry-run"], ["destroy", "--dry-run"]])
+def test_a_region_that_is_none_is_told_before_anything(headgate: Run, work: Path, command: list[str]) -> None:
+    (work / "headgate.yaml").write_text(IRIS.replace("eu-central-1", "eu-centrall-1"))
+    ran = headgate("infra", *command, env=NO_ACCOUNT)
+    assert ran.returncode == 2
+    assert "environments/production/region: eu-centrall-1 is no region" in ran.stderr
+    assert "Did you mean eu-central-1 or" in ran.stderr
+    assert not (work / "cdk.out").exists()
+
+
+def test_without_an_account_a_dry_run_lists_all_that_there_could_be(headgate: Run, work: Path) -> None:
+    (work / "headgate.yaml").write_text(NEWS)
+    ran = headgate("infra", "destroy", "--delete-data", "--dry-run", env=NO_ACCOUNT)
+    assert ran.returncode == 0, ran.stderr
+    would = [line for line in ran.stdout.splitlines() if line.startswith("would ")]
+    assert would[:2] == [
+        "would stop what the state machine is carrying out",
+        "would delete the stacks news-category-cloud-machine, news-category-cloud-delivery",
+    ]
+    assert would[2].startswith("would delete endpoint news-category-cloud, ")
+    assert "news-category-cloud-github, news-category-cloud-front" in would[3]
+    assert would[-1] == "would delete the stack news-category-cloud-base"
+    assert "note: the account was not asked, so that this is all that there could be: There are no AWS" in ran.stdout

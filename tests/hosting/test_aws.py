@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from headgate.core import names
-from headgate.errors import Refused, Unavailable
+from headgate.errors import Refused, Unavailable, UsageError
 from headgate.hosting.aws import AwsConnection
+from headgate.hosting.regions import require_region
 
 PLACE = ("iris", "production", "123456789012", "eu-central-1")
 NOBODY = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL")
@@ -52,6 +53,26 @@ def test_a_profile_is_used(machine: Path, monkeypatch: pytest.MonkeyPatch) -> No
     keys = AwsConnection.of(*PLACE).keys()
     assert (keys["access_key_id"], keys["secret_access_key"], keys["token"]) == ("AKIAWORK", "hidden", "t")
     assert keys["expires_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("region", "near"),
+    [("eu-centrall-1", "eu-central-1"), ("us-gov-west-2", "us-gov-west-1"), ("cn-nort-1", "cn-north-1")],
+)
+def test_a_region_that_is_none_is_told_with_those_that_are_near(machine: Path, region: str, near: str) -> None:
+    assert not machine.exists()
+    with pytest.raises(
+        UsageError, match=rf"environments/production/region: {region} is no .*Did you mean {near}"
+    ) as told:
+        AwsConnection.of("iris", "production", "123456789012", region).require_account()
+    assert "pip install --upgrade boto3" in told.value.hint
+
+
+def test_regions_of_all_partitions_are_known() -> None:
+    for region in ("eu-central-1", "mx-central-1", "cn-northwest-1", "us-gov-east-1", "us-iso-east-1"):
+        require_region(region, "production")
+    with pytest.raises(UsageError, match=r"xx-nowhere-1 is no region that botocore [0-9.]+ knows\.$"):
+        require_region("xx-nowhere-1", "production")
 
 
 def test_an_api_that_does_not_answer(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:

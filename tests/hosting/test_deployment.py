@@ -64,6 +64,28 @@ def test_a_place_tells_its_model_servers_more(control: Control) -> None:
     assert more.config != plain.config
 
 
+def test_everything_that_a_release_makes_has_the_environments_tags(control: Control) -> None:
+    version, place = approved(control, "aa"), replace(PLACE, tags={"owner": "ml-team", "cost-center": "17"})
+    assert of(version, place).config == of(version, PLACE).config, "a tag changes nothing that answers"
+    endpoints, marks = Endpoints(control.connection), {"headgate:project": "iris", "headgate:environment": "production"}
+    planned, state = deploy(control, version)
+    assert tags_of(control, planned) == [marks, marks]
+    again = carry_out(endpoints, plan(endpoints, version, place), silent)
+    assert again.config_name == state.config_name
+    assert endpoints.tags(state.arn) == {**place.tags, **marks, "headgate:version": "1"}, "an endpoint that is there"
+    newer = plan(endpoints, approved(control, "bb"), place)
+    carry_out(endpoints, newer, silent)
+    assert tags_of(control, newer) == [{**place.tags, **marks}, {**place.tags, **marks}]
+
+
+def tags_of(control: Control, planned: Deployment) -> list[dict[str, str]]:
+    """The tags of its model and config."""
+    sagemaker, endpoints = control.connection.control, Endpoints(control.connection)
+    model = sagemaker.describe_model(ModelName=planned.model)["ModelArn"]
+    config = sagemaker.describe_endpoint_config(EndpointConfigName=planned.config)["EndpointConfigArn"]
+    return [endpoints.tags(model), endpoints.tags(config)]
+
+
 def test_the_next_one_moves_it_and_records_the_config_before(control: Control) -> None:
     first, _ = deploy(control, approved(control, "aa"))
     second, state = deploy(control, approved(control, "bb"))
@@ -124,7 +146,7 @@ def test_a_deployment_cut_short_is_taken_up_again(control: Control) -> None:
     version = approved(control, "aa")
     endpoints = Endpoints(control.connection)
     planned = plan(endpoints, version, PLACE)
-    endpoints.create_model(planned.model, version, planned.container_environment)
+    endpoints.create_model(planned.model, version, planned.container_environment, {})
     again, state = deploy(control, version)
     assert again == planned
     assert state.status == "InService"

@@ -1,22 +1,33 @@
-"""Emptying what was filled: a versioned bucket and a repository (moto's), an endpoint's releases (the engine's)."""
+"""Taking away what was made: stacks, a bucket, a repository (moto's), an endpoint with its releases (the engine's)."""
 
 import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.session import Session
 from moto.server import ThreadedMotoServer
 
 from headgate.core.endpoints import VariantTerms
 from headgate.core.progress import silent
 from headgate.engine.api.paging import DEFAULT_PAGE
-from headgate.errors import Unavailable
+from headgate.errors import Refused, Unavailable
 from headgate.hosting import removal
 from headgate.hosting.endpoints import Endpoints
 from headgate.hosting.registry import Registry
-from headgate.hosting.removal import empty_bucket, empty_group, empty_repository, of_endpoint, remove_endpoint
+from headgate.hosting.removal import (
+    empty_bucket,
+    empty_group,
+    empty_repository,
+    endpoint_tags,
+    of_endpoint,
+    remove_endpoint,
+    remove_stack,
+    stop_executions,
+)
 from headgate.hosting.session import Connection
+from headgate.hosting.stacks import find_stack
 from tests.hosting.conftest import Control
 
 if TYPE_CHECKING:
@@ -105,7 +116,12 @@ def test_a_repository_is_emptied(moto: Moto, monkeypatch: pytest.MonkeyPatch) ->
     ecr.create_repository(repositoryName="iris-production")
     manifest = '{{"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "n": {0}}}'
     for number in range(3):
-        ecr.put_image(repositoryName="iris-production", imageManifest=manifest.format(number), imageTag=f"t{number}")
+        ecr.put_image(
+            repositoryName="iris-production",
+            imageManifest=manifest.format(number),
+            imageTag=f"t{number}",
+            imageDigest="sha256:" + 64 * str(number),  # moto's own are drawn, from few
+        )
     assert empty_repository(moto, "iris-production", silent) == 3
     assert ecr.list_images(repositoryName="iris-production")["imageIds"] == []
     assert empty_repository(moto, "nowhere", silent) == 0
@@ -117,13 +133,147 @@ def test_an_endpoint_goes_with_its_releases_and_no_others(control: Control) -> N
     for name in names:
         container: ContainerDefinitionTypeDef = {"Image": "i", "ModelDataUrl": "s3://headgate-local/m.tar.gz"}
         sagemaker.create_model(ModelName=name, ExecutionRoleArn=control.connection.role, PrimaryContainer=container)
-        endpoints.create_config(name, [VariantTerms("stable", name, "ml.m5.large", 1, 1)])
-    endpoints.create("iris-production", names[0], {})
-    remove_endpoint(Engine(control.connection), "iris-production", silent)
+        endpoints.create_config(name, [VariantTerms("stable", name, "ml.m5.large", 1, 1)], {})
+    endpoints.create("iris-production", names[0], {"headgate:project": "iris"})
+    account = Engine(control.connection)
+    assert endpoint_tags(account, "iris-production") == {"headgate:project": "iris"}
+    remove_endpoint(account, "iris-production", silent, pause=0.01)
     assert endpoints.find("iris-production") is None
+    assert endpoint_tags(account, "iris-production") is None
     left = {row["EndpointConfigName"] for row in sagemaker.list_endpoint_configs()["EndpointConfigs"]}
     assert left == {row["ModelName"] for row in sagemaker.list_models()["Models"]} == {*names[2:]}
-    remove_endpoint(Engine(control.connection), "iris-production", silent)
+    remove_endpoint(account, "iris-production", silent)
+
+
+def test_an_endpoint_that_changes_is_deleted_once_it_has_settled(control: Control) -> None:
+    endpoints, account = Endpoints(control.connection), Engine(control.connection)
+    deployed(control)
+    control.settler.holds = True
+    endpoints.update("iris-production", "iris-production-v1-0a1b2c3d")
+    told: list[str] = []
+
+    def progress(step: str, _fraction: float | None, /) -> None:
+        told.append(step)
+        if len(told) in (2, 4):
+            control.settler.settle("iris-production")
+
+    with pytest.raises(Unavailable, match=r"The endpoint iris-production is still Updating after 0 seconds\."):
+        remove_endpoint(account, "iris-production", silent, seconds=0, pause=0.01)
+    remove_endpoint(account, "iris-production", progress, pause=0.01)
+    assert endpoints.find("iris-production") is None
+    is_now = [step for step in told if step.startswith("endpoint ")]
+    assert is_now == [f"endpoint iris-production is {status}" for status in ("Updating", "Updating", "Deleting")]
+    assert told.index("deleting endpoint iris-production") == 2
+
+
+def deployed(control: Control) -> None:
+    """An endpoint with one release."""
+    name, endpoints = "iris-production-v1-0a1b2c3d", Endpoints(control.connection)
+    container: ContainerDefinitionTypeDef = {"Image": "i", "ModelDataUrl": "s3://headgate-local/m.tar.gz"}
+    control.connection.control.create_model(
+        ModelName=name, ExecutionRoleArn=control.connection.role, PrimaryContainer=container
+    )
+    endpoints.create_config(name, [VariantTerms("stable", name, "ml.m5.large", 1, 1)], {})
+    endpoints.create("iris-production", name, {})
+
+
+QUEUE = {"Parameters": {"DeliveryImage": {"Type": "String"}}, "Resources": {"Q": {"Type": "AWS::SQS::Queue"}}}
+
+
+def test_a_stack_is_found_and_goes(moto: Moto) -> None:
+    made = moto.client("cloudformation").create_stack(
+        StackName="iris-production-delivery",
+        TemplateBody=json.dumps(QUEUE),
+        Parameters=[{"ParameterKey": "DeliveryImage", "ParameterValue": "sha256:a"}],
+        Tags=[{"Key": "headgate:project", "Value": "iris"}],
+    )
+    state = find_stack(moto, "iris-production-delivery")
+    assert state is not None
+    assert (state.id, state.status, state.tags) == (made["StackId"], "CREATE_COMPLETE", {"headgate:project": "iris"})
+    assert state.knows("DeliveryImage")
+    assert not state.knows("ModelImage")
+    remove_stack(moto, "iris-production-delivery", silent, pause=0.01)
+    assert find_stack(moto, "iris-production-delivery") is None
+    remove_stack(moto, "iris-production-delivery", silent)
+
+
+def test_what_a_machine_carries_out_is_stopped(moto: Moto) -> None:
+    states = moto.client("stepfunctions")
+    definition = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 3600, "End": True}}}
+    role = "arn:aws:iam::123456789012:role/any"
+    machine = states.create_state_machine(name="m", definition=json.dumps(definition), roleArn=role)["stateMachineArn"]
+    execution = states.start_execution(stateMachineArn=machine, name="one")["executionArn"]
+    assert stop_executions(moto, machine, silent) == 1
+    assert states.describe_execution(executionArn=execution)["status"] == "ABORTED"
+    assert stop_executions(moto, machine, silent) == 0
+    assert stop_executions(moto, f"{machine}-gone", silent) == 0
+
+
+class Slow:
+    """A CloudFormation that goes on for some looks: one stack, its status at each look, and what is in it."""
+
+    def __init__(self, *statuses: str, resources: tuple[dict[str, str], ...] = (), refuses: str = "") -> None:
+        self.statuses, self.resources, self.refuses = [*statuses], resources, refuses
+        self.deleted_at: list[str] = []
+
+    def client(self, service: str, *, attempts: int) -> Any:  # noqa: ARG002
+        """Itself."""
+        assert service == "cloudformation"
+        return self
+
+    def describe_stacks(self, *, StackName: str) -> dict[str, Any]:  # noqa: ARG002
+        """The present status; the next look sees the next one."""
+        now = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        self.now = now
+        return {"Stacks": [{"StackName": "iris-production-base", "StackId": "arn", "StackStatus": now}]}
+
+    def delete_stack(self, *, StackName: str) -> None:
+        """Notes when it was asked to."""
+        assert StackName == "arn"
+        if self.refuses:
+            error = {"Error": {"Code": "ValidationError", "Message": self.refuses}}
+            raise ClientError({**error, "ResponseMetadata": {"HTTPStatusCode": 400}}, "DeleteStack")  # type: ignore[typeddict-item]
+        self.deleted_at.append(self.now)
+
+    def get_paginator(self, operation: str) -> Any:
+        """Pages of resources."""
+        assert operation == "list_stack_resources"
+        return self
+
+    def paginate(self, **_: str) -> list[dict[str, Any]]:
+        """One page."""
+        return [{"StackResourceSummaries": self.resources}]
+
+
+def test_a_stack_that_is_being_changed_is_deleted_after_that() -> None:
+    changing = Slow("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE",
+                    "DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS", "DELETE_COMPLETE")  # fmt: skip
+    told: list[str] = []
+    remove_stack(changing, "iris-production-base", lambda step, _: told.append(step), pause=0)
+    assert changing.deleted_at == ["UPDATE_ROLLBACK_COMPLETE"]
+    assert told[-1] == "stack iris-production-base is DELETE_IN_PROGRESS"
+
+
+def test_a_stack_that_does_not_go_says_what_holds_it() -> None:
+    bucket = {"LogicalResourceId": "Bucket", "ResourceType": "AWS::S3::Bucket", "PhysicalResourceId": "iris-b",
+              "ResourceStatus": "DELETE_FAILED", "ResourceStatusReason": "The bucket is not empty"}  # fmt: skip
+    gone = {**bucket, "LogicalResourceId": "Group", "ResourceStatus": "DELETE_COMPLETE"}
+    stuck = Slow("DELETE_FAILED", "DELETE_IN_PROGRESS", "DELETE_FAILED", resources=(gone, bucket))
+    with pytest.raises(Refused, match="The stack iris-production-base cannot be deleted") as told:
+        remove_stack(stuck, "iris-production-base", silent, pause=0)
+    assert told.value.message.splitlines()[1:] == ["  Bucket (AWS::S3::Bucket, iris-b): The bucket is not empty"]
+    assert "give the same command again" in told.value.hint
+    assert stuck.deleted_at == ["DELETE_FAILED"], "a second attempt is made"
+
+
+def test_a_stack_that_takes_too_long_or_is_protected_is_told() -> None:
+    with pytest.raises(Unavailable, match=r"The stack iris-production-base is still DELETE_IN_PROGRESS after 0\.05 s"):
+        remove_stack(
+            Slow("CREATE_COMPLETE", "DELETE_IN_PROGRESS"), "iris-production-base", silent, seconds=0.05, pause=0
+        )
+    protected = Slow("CREATE_COMPLETE", refuses="Stack [x] cannot be deleted while TerminationProtection is enabled")
+    with pytest.raises(Refused, match="TerminationProtection"):
+        remove_stack(protected, "iris-production-base", silent)
 
 
 def test_more_releases_than_a_page_holds_go_too(control: Control) -> None:
@@ -132,7 +282,7 @@ def test_more_releases_than_a_page_holds_go_too(control: Control) -> None:
         name = f"iris-production-v{number}-0a1b2c3d"
         container: ContainerDefinitionTypeDef = {"Image": "i", "ModelDataUrl": "s3://headgate-local/m.tar.gz"}
         sagemaker.create_model(ModelName=name, ExecutionRoleArn=control.connection.role, PrimaryContainer=container)
-        endpoints.create_config(name, [VariantTerms("stable", name, "ml.m5.large", 1, 1)])
+        endpoints.create_config(name, [VariantTerms("stable", name, "ml.m5.large", 1, 1)], {})
     remove_endpoint(Engine(control.connection), "iris-production", silent)
     assert sagemaker.list_endpoint_configs()["EndpointConfigs"] == []
     assert sagemaker.list_models()["Models"] == []

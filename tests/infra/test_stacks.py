@@ -57,6 +57,7 @@ def test_the_outline_is_what_is_built(assemblies: dict[str, Assembly]) -> None:
             needed = {name for name in written[stack.id].get("dependencies", ()) if name in written}
             assert needed == {*stack.after}
             assert tuple(assembly.template(stack.id).get("Parameters", {})) == stack.parameters
+            assert written[stack.id]["properties"]["tags"] == assembly.site.tags, "by these a stack is known as ours"
 
 
 def test_releases_are_nobodys_but_the_runners(assemblies: dict[str, Assembly]) -> None:

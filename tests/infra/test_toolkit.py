@@ -1,21 +1,18 @@
 """The CDK's command line: what would be typed, and what is said where it cannot be fetched."""
 
-import json
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from headgate.__main__ import run
 from headgate.core.progress import silent
 from headgate.errors import Refused, Unavailable
 from headgate.infra.assembly import require_free, write
 from headgate.infra.node import find
 from headgate.infra.toolkit import PACKAGE, Toolkit, install, require
 from tests.infra.conftest import Assembly, folder_of
-from tests.infra.projects import IRIS, site_of
+from tests.infra.projects import site_of
 
 
 def test_it_is_kept_in_the_users_cache_under_its_version(tmp_path: Path) -> None:
@@ -45,40 +42,6 @@ def test_a_failed_call_is_an_error() -> None:
     require(0, "deploy")
     with pytest.raises(Unavailable, match="cdk deploy ended with exit code 1"):
         require(1, "deploy")
-
-
-@pytest.fixture
-def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[str]]:
-    """A command line where the CDK's would be: it puts out a URL, and ends with the code that it is given."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    program = Toolkit.of(find({}), os.environ).program
-    program.parent.mkdir(parents=True)
-    (tmp_path / "headgate.yaml").write_text(IRIS)
-
-    def ends(code: int) -> list[str]:
-        outputs = json.dumps({"iris-production-front": {"Url": "https://door"}})
-        program.write_text(
-            "const file = process.argv[process.argv.indexOf('--outputs-file') + 1];"
-            f"require('fs').writeFileSync(file, '{outputs}'); process.exit({code});"
-        )
-        return ["infra", "deploy", "--yes", "-C", str(tmp_path)]
-
-    return ends
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("assemblies")
-def test_a_deployment_that_fails_is_not_told_as_done(
-    stand_in: Callable[[int], list[str]], capfd: pytest.CaptureFixture[str]
-) -> None:
-    assert run(stand_in(1)) == Unavailable.exit_code
-    out, err = capfd.readouterr()
-    assert "cdk deploy ended with exit code 1" in err
-    assert "deployed" not in out
-    assert run(stand_in(0)) == 0
-    out, _ = capfd.readouterr()
-    assert "https://door" in out
-    assert "deployed: iris-production-base" in out
 
 
 @pytest.mark.proof

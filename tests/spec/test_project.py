@@ -102,6 +102,15 @@ def test_keys_that_do_not_fit_one_another() -> None:
     ]
 
 
+def test_a_tag_that_means_something_to_others_is_refused() -> None:
+    smallest = SMALLEST.decode() + "environments: {production: {tags: {%s: x}}}\n"
+    for name in ("headgate:rollout", "aws:cloudformation:stack-name", "AWS:x"):
+        (found,) = problems(smallest % f'"{name}"')
+        said = "should not begin with aws: or headgate:, which say what others rely on"
+        assert found == f'environments/production/tags/{name}: {said}, got "{name}"'
+    assert read("headgate.yaml", (smallest % "owner").encode()).environments["production"].tags == {"owner": "x"}
+
+
 def test_a_route_that_the_gateway_means_something_else_by_is_refused() -> None:
     smallest = SMALLEST.decode()
     assert read("headgate.yaml", SMALLEST + b"route: /predict-iris\n").route == "/predict-iris"

@@ -2,7 +2,8 @@
 
 `infra` makes these things, `hosting` and the delivery functions use them, workflows assume the roles. Every name says
 which project and which environment it is for; it is cut and given a digest only where AWS takes no name that long. So
-a project's environments, be they in one account or in several, never meet.
+a project's environments, be they in one account or in several, never meet. Two projects may, as names are joined with a
+hyphen; tags tell whose something is, and `headgate infra` looks at them before it makes or deletes anything.
 """
 
 from headgate.core.digest import sha256

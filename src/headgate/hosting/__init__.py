@@ -7,6 +7,9 @@
     canary       what the steps of a rollout ask for, and whose an endpoint is meanwhile
     evidence     what was counted of two variants, from CloudWatch's API
     runtime      ask an endpoint
+    regions      which regions AWS has
+    stacks       which of CloudFormation's stacks there are
+    removal      taking away what stands and what releases made
     functions    Lambda functions: images, published versions, the alias that callers reach, and asking it
     alias        what the steps of a rollout ask of a function, and what its alias runs, told as of an endpoint
     function_evidence    what was counted of two versions behind an alias

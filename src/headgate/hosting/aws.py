@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from headgate.core import names
 from headgate.errors import InvalidInput, NotFound, Refused
+from headgate.hosting.regions import require_region
 from headgate.hosting.session import Connection, domain_errors
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class AwsConnection(Connection):
         return cls("", "", region, "", "", role=role, environment=environment, account=account)
 
     def require_account(self) -> None:
-        """Raises Refused where the credentials are another account's, or there are none."""
+        """Raises Refused where the credentials are another account's, or there are none; UsageError for no region."""
+        require_region(self.region, self.environment)
         with domain_errors():
             whose = self.client("sts", attempts=3).get_caller_identity()
         if whose["Account"] != self.account:

@@ -73,17 +73,17 @@ def create_pair(endpoints: Endpoints, version: ModelVersion, place: Place, confi
     create_final(endpoints, version, place)
     stable = stable_terms(endpoints, config_before)
     canary = of(version, place, CANARY)
-    endpoints.create_model(canary.model, version, canary.container_environment)
+    endpoints.create_model(canary.model, version, canary.container_environment, place.marks)
     before = VariantTerms(VARIANT, stable.model, stable.instance_type, stable.instances, WHOLE)
     beside = VariantTerms(CANARY, canary.model, place.instance_type, place.instances, 0)
-    endpoints.create_config(pair.canary, [before, beside])
+    endpoints.create_config(pair.canary, [before, beside], place.marks)
 
 
 def create_final(endpoints: Endpoints, version: ModelVersion, place: Place) -> None:
     """Model and config of the new version alone."""
     final = of(version, place)
-    endpoints.create_model(final.model, version, final.container_environment)
-    endpoints.create_config(final.config, [alone(final.model, place)])
+    endpoints.create_model(final.model, version, final.container_environment, place.marks)
+    endpoints.create_config(final.config, [alone(final.model, place)], place.marks)
 
 
 def shift(endpoints: Endpoints, endpoint: str, percent: float) -> None:

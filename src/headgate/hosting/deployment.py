@@ -47,11 +47,18 @@ class Place:
     """A path of its own at the gateway; empty for none."""
     serverless: Serverless | None = None
     """On AWS, instead of instances."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """The environment's own: whose cost it is. They change nothing that answers, and so no name."""
 
     @property
     def endpoint(self) -> str:
         """The endpoint's name."""
         return endpoint_name(self.project, self.environment)
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """The tags of whatever a release makes: the environment's own, and whose it is."""
+        return {**self.tags, TAG_PROJECT: self.project, TAG_ENVIRONMENT: self.environment}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +151,11 @@ def carry_out(
 ) -> EndpointState:
     """Take the steps. Returns the endpoint, InService on the wanted config; raises as `Endpoints.wait` does."""
     place, version, config = deployment.place, deployment.version, deployment.config
-    tags = {TAG_PROJECT: place.project, TAG_ENVIRONMENT: place.environment, TAG_VERSION: str(version.number)}
+    tags = {**place.marks, TAG_VERSION: str(version.number)}
     if deployment.change != "none":
         progress(f"creating model and config {config}", None)
-        endpoints.create_model(deployment.model, version, deployment.container_environment)
-        endpoints.create_config(config, [alone(deployment.model, place)])
+        endpoints.create_model(deployment.model, version, deployment.container_environment, place.marks)
+        endpoints.create_config(config, [alone(deployment.model, place)], place.marks)
     match deployment.change:
         case "update":
             endpoints.tag(deployment.endpoint_arn, {TAG_LAST_GOOD: deployment.last_good})

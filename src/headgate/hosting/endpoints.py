@@ -84,8 +84,10 @@ class Endpoints:
 
     # ---- change
 
-    def create_model(self, name: str, version: ModelVersion, environment: Mapping[str, str]) -> None:
-        """A model of a version; no error when one of this name exists: names say what is in them.
+    def create_model(
+        self, name: str, version: ModelVersion, environment: Mapping[str, str], tags: Mapping[str, str]
+    ) -> None:
+        """A model of a version; no error when one of this name exists: names say what is in them, but for its tags.
 
         On AWS it is made from the registered package, which has to be Approved: what runs is what the registry says.
         """
@@ -94,7 +96,10 @@ class Endpoints:
         with _once(), domain_errors():
             if self._connection.environment:
                 self._connection.control.create_model(
-                    ModelName=name, ExecutionRoleArn=self._connection.role, Containers=[registered]
+                    ModelName=name,
+                    ExecutionRoleArn=self._connection.role,
+                    Containers=[registered],
+                    Tags=_tags(tags),
                 )
                 return
             self._connection.control.create_model(
@@ -105,13 +110,16 @@ class Endpoints:
                     "ModelDataUrl": version.model_data_url,
                     "Environment": variables,
                 },
+                Tags=_tags(tags),
             )
 
-    def create_config(self, name: str, variants: Sequence[VariantTerms]) -> None:
-        """An endpoint config; no error when one of this name exists: names say what is in them."""
+    def create_config(self, name: str, variants: Sequence[VariantTerms], tags: Mapping[str, str]) -> None:
+        """An endpoint config; no error when one of this name exists: names say what is in them, but for its tags."""
         with _once(), domain_errors():
             self._connection.control.create_endpoint_config(
-                EndpointConfigName=name, ProductionVariants=[_variant(variant) for variant in variants]
+                EndpointConfigName=name,
+                ProductionVariants=[_variant(variant) for variant in variants],
+                Tags=_tags(tags),
             )
 
     def create(self, name: str, config: str, tags: Mapping[str, str]) -> None:

@@ -1,41 +1,106 @@
-"""Emptying what CloudFormation does not: an endpoint with its releases, a bucket, a repository, a registry group.
+"""Taking away what stands, and what CloudFormation does not know of: an endpoint with its releases, a stack, and the
+content of a bucket, a repository, a registry group.
 
 Everything goes page by page, and can be begun again: what is gone already is no error. Nothing else is touched than
 what is named, and configs and models only where their names are those that releases of this endpoint have.
 """
 
 import re
+import time
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
+from headgate.core.endpoints import IN_PROGRESS
 from headgate.core.progress import Progress
-from headgate.errors import NotFound, Unavailable
+from headgate.core.stacks import StackState
+from headgate.errors import HeadgateError, InvalidInput, NotFound, Refused, Unavailable
 from headgate.hosting.deployment import NAME_LIMIT
-from headgate.hosting.session import domain_errors
+from headgate.hosting.session import Account, domain_errors
+from headgate.hosting.stacks import find_stack
 
 DELETED_AT_ONCE = 1000
 IMAGES_AT_ONCE = 100
+POLL_SECONDS = 3.0
+WAIT_SECONDS = 1800.0
+"""For so long a stack or an endpoint may take to go."""
 
 
-class Account(Protocol):
-    """Whoever makes clients of AWS's services."""
+def remove_stack(
+    account: Account, name: str, progress: Progress, *, seconds: float = WAIT_SECONDS, pause: float = POLL_SECONDS
+) -> None:
+    """Delete a stack, and wait until it is gone. A change that is under way is let end before. No stack is no error.
 
-    def client(self, service: str, *, attempts: int) -> Any:
-        """A client of a service."""
+    Raises Refused where something in it cannot be deleted, with the reason, and Unavailable where it takes too long.
+    """
+    wait = _Waiting(f"stack {name}", progress, seconds, pause)
+    state = find_stack(account, name)
+    while state is not None and state.changing:
+        wait(state.status)
+        state = find_stack(account, name)
+    if state is None:
+        return
+    progress(f"deleting stack {name}", None)
+    try:
+        with domain_errors():
+            account.client("cloudformation", attempts=5).delete_stack(StackName=state.id)
+    except InvalidInput as error:  # it is protected, or somebody has begun to change it
+        raise Refused(error.message, hint="Mend that, and give the same command again.") from error
+    if state.status == "DELETE_FAILED":
+        wait("DELETE_IN_PROGRESS")  # what is read at once may still be the end of the attempt before
+    while (now := find_stack(account, state.id)) is not None and not now.gone:
+        if now.status == "DELETE_FAILED":
+            raise _stuck(account, now)
+        wait(now.status)
 
 
-def remove_endpoint(account: Account, name: str, progress: Progress) -> None:
-    """Delete an endpoint, and the configs and models that releases made for it."""
+def stop_executions(account: Account, machine: str, progress: Progress) -> int:
+    """Stop what a state machine is carrying out. Returns how many. No machine is no error."""
+    states = account.client("stepfunctions", attempts=3)
+    try:
+        found = list(_rows(states, "list_executions", "executions", stateMachineArn=machine, statusFilter="RUNNING"))
+    except NotFound:
+        return 0
+    for row in found:
+        progress(f"stopping {row['name']}", None)
+        _unless_gone(states.stop_execution, executionArn=row["executionArn"], error="Removed",
+                     cause="The environment is being removed.")  # fmt: skip
+    return len(found)
+
+
+def endpoint_tags(account: Account, name: str) -> dict[str, str] | None:
+    """The tags of an endpoint; None where there is none."""
     sagemaker = account.client("sagemaker", attempts=3)
-    progress(f"deleting endpoint {name}", None)
-    _unless_gone(sagemaker.delete_endpoint, EndpointName=name)
-    for listed, kind, delete in (
-        ("list_endpoint_configs", "EndpointConfig", sagemaker.delete_endpoint_config),
-        ("list_models", "Model", sagemaker.delete_model),
+    try:
+        with domain_errors():
+            arn = sagemaker.describe_endpoint(EndpointName=name)["EndpointArn"]
+        return {tag["Key"]: tag["Value"] for tag in _rows(sagemaker, "list_tags", "Tags", ResourceArn=arn)}
+    except NotFound:
+        return None
+
+
+def remove_endpoint(
+    account: Account, name: str, progress: Progress, *, seconds: float = WAIT_SECONDS, pause: float = POLL_SECONDS
+) -> None:
+    """Delete an endpoint, wait until it is gone, and delete the configs and models that releases made for it.
+
+    A change that is under way is let end before: SageMaker deletes no endpoint meanwhile. No endpoint is no error.
+    Raises Unavailable where it takes too long.
+    """
+    sagemaker = account.client("sagemaker", attempts=3)
+    wait = _Waiting(f"endpoint {name}", progress, seconds, pause)
+    while (status := _status(sagemaker, name)) is not None:
+        if status not in IN_PROGRESS:
+            progress(f"deleting endpoint {name}", None)
+            _unless_gone(sagemaker.delete_endpoint, EndpointName=name)
+            status = "Deleting"
+        wait(status)
+    for listed, kind, word, delete in (
+        ("list_endpoint_configs", "EndpointConfig", "config", sagemaker.delete_endpoint_config),
+        ("list_models", "Model", "model", sagemaker.delete_model),
     ):
         found = [row[f"{kind}Name"] for row in _rows(sagemaker, listed, f"{kind}s", NameContains=_stem(name))]
         for released in (one for one in found if of_endpoint(one, name)):
-            progress(f"deleting {released}", None)
+            progress(f"deleting {word} {released}", None)
             _unless_gone(delete, **{f"{kind}Name": released})
 
 
@@ -96,6 +161,48 @@ def empty_group(account: Account, group: str, progress: Progress) -> int:
         progress(f"deleting versions of {group}", number / len(found))
         _unless_gone(sagemaker.delete_model_package, ModelPackageName=row["ModelPackageArn"])
     return len(found)
+
+
+def _status(sagemaker: Any, endpoint: str) -> str | None:
+    try:
+        with domain_errors():
+            return str(sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointStatus"])
+    except NotFound:
+        return None
+
+
+class _Waiting:
+    """Waits a little, as often as it is called. Raises Unavailable once the time is up."""
+
+    def __init__(self, what: str, progress: Progress, seconds: float, pause: float) -> None:
+        self._what, self._progress, self._seconds, self._pause = what, progress, seconds, pause
+        self._deadline = time.monotonic() + seconds
+
+    def __call__(self, status: str) -> None:
+        if time.monotonic() > self._deadline:
+            raise Unavailable(
+                f"The {self._what} is still {status} after {self._seconds:g} seconds.",
+                hint="It may yet go; the same command waits again.",
+            )
+        self._progress(f"{self._what} is {status}", None)
+        time.sleep(self._pause)
+
+
+def _stuck(account: Account, state: StackState) -> HeadgateError:
+    """What in a stack could not be deleted, and why."""
+    rows = _rows(account.client("cloudformation", attempts=5), "list_stack_resources", "StackResourceSummaries",
+                 StackName=state.id)  # fmt: skip
+    reasons = [
+        f"{row['LogicalResourceId']} ({row['ResourceType']}, {row.get('PhysicalResourceId', 'never made')}): "
+        f"{row.get('ResourceStatusReason', 'no reason given')}"
+        for row in rows
+        if row["ResourceStatus"] == "DELETE_FAILED"
+    ]
+    said = "\n  ".join(reasons or [state.reason or "CloudFormation gives no reason."])
+    return Refused(
+        f"The stack {state.name} cannot be deleted:\n  {said}",
+        hint="Mend that, and give the same command again: it goes on where it ended.",
+    )
 
 
 def _stem(endpoint: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from headgate.errors import HeadgateError, InvalidInput, NotFound, Overtaken, Refused, Unavailable
 
@@ -41,6 +41,13 @@ _OVERTAKEN = ("PreconditionFailedException", "ResourceConflictException")
 _LATER = ("TooManyRequestsException", "ResourceNotReadyException", "CodeArtifactUserPendingException",
           "CodeArtifactUserFailedException", "CodeArtifactUserDeletedException")  # fmt: skip
 """Lambda's own: where another call was first, and where a function does not answer, whatever it is sent."""
+
+
+class Account(Protocol):
+    """Whoever makes clients of AWS's services."""
+
+    def client(self, service: str, *, attempts: int) -> Any:
+        """A client of a service."""
 
 
 @dataclass(frozen=True)

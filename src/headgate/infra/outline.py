@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from headgate.infra.site import Site
 
 DELIVERY_IMAGE, MODEL_IMAGE, GITHUB_PROVIDER = "DeliveryImage", "ModelImage", "GitHubProvider"
+IMAGES = (DELIVERY_IMAGE, MODEL_IMAGE)
+"""The parameters without a default."""
+KNOWN = ("base", "watch", "delivery", "machine", "function", "front", "github")
+"""The ids of all stacks that an environment may have, or may have had before headgate.yaml was changed, each after
+those that it needs. Only what is looked for is removed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,11 +74,12 @@ class Site:
     @property
     def tags(self) -> dict[str, str]:
         """The tags of everything: the user's, and whose it is."""
-        return {
-            **self.settings.tags,
-            "headgate:project": self.project,
-            "headgate:environment": self.environment,
-        }
+        return {**self.settings.tags, **self.owner}
+
+    @property
+    def owner(self) -> dict[str, str]:
+        """The tags that say whose something is."""
+        return {"headgate:project": self.project, "headgate:environment": self.environment}
 
     @cached_property
     def bucket(self) -> str:

@@ -10,7 +10,7 @@ from headgate.core.endpoints import EndpointState
 from headgate.core.evidence import Baseline, Rhythm, Tail, Window
 from headgate.core.versions import ApprovalStatus, ModelVersion
 from headgate.hosting import canary
-from headgate.hosting.deployment import TAG_ENVIRONMENT, TAG_LAST_GOOD, TAG_PROJECT, TAG_ROLLOUT, TAG_VERSION, Place
+from headgate.hosting.deployment import TAG_LAST_GOOD, TAG_ROLLOUT, TAG_VERSION, Place
 from headgate.hosting.endpoints import Endpoints
 from headgate.hosting.evidence import Evidence
 from headgate.hosting.evidence_by_minute import evidence_of
@@ -55,6 +55,7 @@ class HostedWorld:
             terms.instances,
             terms.variables,
             serverless=terms.serverless,
+            tags=terms.tags,
         )
         self._pair = canary.Pair(terms.canary_config, terms.final_config)
         self._arn = ""
@@ -196,8 +197,4 @@ class HostedWorld:
         return self._endpoints.tags(self._arn) if self._arn else {}
 
     def _ours(self, version: int) -> dict[str, str]:
-        return {
-            TAG_PROJECT: self._terms.project,
-            TAG_ENVIRONMENT: self._terms.environment,
-            TAG_VERSION: str(version),
-        }
+        return {**self._place.marks, TAG_VERSION: str(version)}

@@ -39,6 +39,7 @@ def place_of(project: Project, environment: str) -> Place:
         capture,
         route=project.spec.route or "" if wanted.target == "local" else "",  # on AWS it is the front door's
         serverless=Serverless(size.memory, size.concurrency) if size else None,
+        tags=wanted.tags,
     )
 
 
@@ -220,4 +221,5 @@ def terms_at(
         variables=place.variables,
         route=place.route,
         serverless=place.serverless,
+        tags=place.tags,
     )

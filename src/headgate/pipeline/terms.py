@@ -48,6 +48,8 @@ class Terms:
     """The endpoint's own path at the gateway, once the new version is in force."""
     serverless: Serverless | None = None
     """On AWS, instead of instances."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """The environment's own, for what the rollout makes."""
 
     @property
     def moves_alias(self) -> bool:

@@ -55,7 +55,16 @@ def route(value: str) -> str:
 
 _RouteText = WithJsonSchema({"type": "string", "pattern": routes.PATTERN, "maxLength": routes.LONGEST})
 Route = Annotated[str, AfterValidator(route), _RouteText]
-TagName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9 _.:/=+@-]{0,127}$")]
+
+
+def tag(value: str) -> str:
+    """The name of a tag of the user's own. Raises PydanticCustomError."""
+    if value.lower().startswith(("aws:", "headgate:")):
+        raise PydanticCustomError("tag", "should not begin with aws: or headgate:, which say what others rely on")
+    return value
+
+
+TagName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9 _.:/=+@-]{0,127}$"), AfterValidator(tag)]
 TagValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 _.:/=+@-]{0,256}$")]
 InstanceType = Annotated[str, StringConstraints(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 
@@ -152,7 +161,8 @@ class Environment(Section):
     tags: dict[TagName, TagValue] = Field(
         default={},
         max_length=20,
-        description='Tags of everything on AWS, for cost and owner, such as `{owner: ml-team, cost-center: "17"}`.',
+        description="Tags of everything on AWS, and of endpoints, their configs and models everywhere, for cost and "
+        'owner, such as `{owner: ml-team, cost-center: "17"}`.',
     )
 
 

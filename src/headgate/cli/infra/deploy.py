@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from headgate.cli.command import Call, Command, dry_run_option, env_option
+from headgate.cli.infra.account import connected, present
 from headgate.cli.infra.shared import (
     before,
     carry_out,
@@ -26,6 +27,8 @@ from headgate.errors import Refused, UsageError
 
 if TYPE_CHECKING:
     from headgate.infra.outline import Outline
+    from headgate.infra.present import Present
+    from headgate.infra.site import Site
     from headgate.infra.toolkit import Toolkit
 
 PARAMETERS = {
@@ -69,8 +72,9 @@ def command(
 
     Needs credentials of the account, but for --dry-run, which prints the commands. `base` comes first: it has the
     repository that the images are pushed to. An image is told by digest, at its first deployment and when it changes;
-    otherwise what was told before holds.
+    otherwise what was told before holds. What headgate.yaml does not ask for any more is named, and not removed.
     """
+    from headgate.infra.present import named, unwanted
     from headgate.infra.toolkit import shown
 
     site = site_of(call, environment)
@@ -91,13 +95,17 @@ def command(
     if dry_run:
         call.out.show(document, *commands)
         return
+    found = present(site, connected(site), endpoint=not site.has_endpoint)
+    _require_images(site, stacks, found, given)
+    left = named(site, unwanted(site, found))
     synthesised(call, site, folder)
     outputs = _deploy(call, kit, typed)
     rows = [(stack, name, value) for stack, values in sorted(outputs.items()) for name, value in sorted(values.items())]
     call.out.show(
-        {**document, "outputs": outputs},
+        {**document, "outputs": outputs, "unwanted": left},
         *([Table(("stack", "output", "value"), rows)] if rows else []),
         f"deployed: {', '.join(names)}",
+        *_unwanted(site, left),
     )
 
 
@@ -108,6 +116,35 @@ def _digest(option: str, value: str | None) -> str | None:
             hint="sha256: and 64 digits, as the registry says after a push; a tag could come to mean another image.",
         )
     return value
+
+
+def _require_images(site: "Site", stacks: "list[Outline]", found: "Present", given: dict[str, str | None]) -> None:
+    """Raises UsageError for a new stack whose image nobody told: CloudFormation refuses it when others are made."""
+    from headgate.infra.outline import IMAGES
+
+    problems = []
+    for option, parameter in PARAMETERS.items():
+        if parameter not in IMAGES or given[option] is not None:
+            continue
+        told = {key for key, state in found.stacks.items() if state.knows(parameter)}
+        new = [stack.name for stack in stacks if parameter in stack.parameters and stack.id not in told]
+        if new:
+            problems.append(f"{' and '.join(new)} {'is' if len(new) == 1 else 'are'} new: {option} has to be given.")
+    if problems:
+        raise UsageError(
+            "\n  ".join(problems),
+            hint=f"`headgate infra deploy --env {site.environment} --only base` comes first: it makes the repository "
+            "that images are pushed to. The push prints the digest.",
+        )
+
+
+def _unwanted(site: "Site", left: list[str]) -> list[str]:
+    if not left:
+        return []
+    return [
+        f"still there, though headgate.yaml does not ask for it: {', '.join(left)}",
+        f"`headgate infra destroy --env {site.environment} --unwanted` removes it",
+    ]
 
 
 def _parameters(stacks: "list[Outline]", given: dict[str, str | None]) -> list[str]:

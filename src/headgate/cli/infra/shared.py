@@ -35,6 +35,7 @@ only_option = click.option(
 
 def site_of(call: Call, name: str | None) -> "Site":
     """The environment that is meant: the one that is named, or the only one on AWS. Raises UsageError, Refused."""
+    from headgate.hosting.regions import require_region
     from headgate.infra.site import Site
 
     spec = call.project.spec
@@ -45,7 +46,9 @@ def site_of(call: Call, name: str | None) -> "Site":
                 "headgate.yaml has several environments on AWS.", hint=f"Choose one with --env: {', '.join(on_aws)}."
             )
         name = on_aws[0] if on_aws else next(iter(spec.environments))
-    return Site.of(spec, name)
+    site = Site.of(spec, name)
+    require_region(site.region, site.environment)
+    return site
 
 
 def folder_of(call: Call, site: "Site", output: Path | None) -> Path:
