@@ -23,6 +23,10 @@ from tests.ci.projects import IRIS, NEWS_CATEGORY, STUDENT_SCORE, project
         (IRIS.replace("code: code", 'code: "a b"'), "package/code is 'a b'"),
         (NEWS_CATEGORY.replace("var/store", "'$(id)'"), "store is '$(id)'"),
         (NEWS_CATEGORY.replace("0 3 * * 1", "0 3 * * 1 1"), "cron has 5 fields"),
+        (
+            IRIS.replace("staging: {", "staging: {rollout: [{canary: {bake: 3h}}], "),
+            "production would be delivered before",
+        ),
     ],
 )
 def test_what_workflows_cannot_say_is_refused(text: str, said: str) -> None:

@@ -199,15 +199,21 @@ def test_a_candidate_is_trained_only_where_something_changed() -> None:
     assert "':/headgate.yaml' ':/base-image.txt' ':/code'" in script
 
 
-def test_a_rollout_that_outlives_every_job_is_started_and_not_followed() -> None:
+def test_where_no_job_lives_as_long_the_last_rollout_is_started_and_not_followed() -> None:
     long = IRIS.replace("bake: 30m", "bake: 3h")
-    for text, watched in ((IRIS, True), (long, False)):
-        (script,) = (
-            step["run"]
-            for step in documents(text)["deliver"]["jobs"]["to-production"]["steps"]
-            if "rollout start" in step.get("run", "")
-        )
-        assert script.endswith("--watch") is watched
+    for text, followed in ((IRIS, True), (long, False)):
+        found = documents(text)
+        (script,) = (step["run"] for step in steps(found, "deliver", "to-production") if "rollout start" in step["run"])
+        assert script.endswith("--watch") is followed
+        asked = [step for step in steps(found, "deliver", "to-production") if "headgate invoke" in step["run"]]
+        assert len(asked) == followed, "before the verdict another version may answer"
+        (pinned,) = (step["run"] for step in steps(found, "pinned", "to-production") if "rollout start" in step["run"])
+        assert pinned.endswith("--watch") is followed
+
+
+def steps(workflows: dict[str, Any], name: str, job: str) -> list[dict[str, Any]]:
+    """The steps of a job that run a script."""
+    return [step for step in workflows[name]["jobs"][job]["steps"] if "run" in step]
 
 
 def test_a_project_in_a_folder_of_its_repository() -> None:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from headgate.core import names
+from headgate.core import durations, names
 from headgate.errors import UsageError
 from headgate.rollout.from_spec import strategy_of
 from headgate.rollout.plan import Analyse, compile_plan
@@ -86,7 +86,7 @@ class Delivery:
 
     @classmethod
     def of(cls, project: Project, folder: str = ".") -> "Delivery":
-        """The project, which is in `folder` of its repository. Raises UsageError for what workflows cannot say."""
+        """The project, which is in `folder` of its repository. Raises UsageError for what workflows cannot say or do."""
         spec = project.spec
         if spec.github is None:
             raise UsageError(
@@ -99,6 +99,8 @@ class Delivery:
                 "No environment of headgate.yaml is on AWS, and workflows deliver nowhere else.",
                 hint="Give one `target: aws`, with account and region.",
             )
+        for site in sites[:-1]:
+            _require_followed(site, sites[-1])
         return cls(
             project=spec.project,
             branch=spec.github.branch,
@@ -130,6 +132,17 @@ def _site(project: str, name: str, found: Environment) -> Site:
     analyses = [step for step in compile_plan(strategy, approve=approve) if isinstance(step, Analyse)]
     longest = sum(step.bake + step.wait for step in analyses)
     return Site(project, name, found.account, found.region, found.hosting.kind, longest)
+
+
+def _require_followed(site: Site, last: Site) -> None:
+    """What comes after an environment has to wait for its verdict. Raises UsageError where no job lives that long."""
+    if not site.followed:
+        raise UsageError(
+            f"A rollout in {site.name} may take {durations.text(math.ceil(site.watched / 60) * 60)}, and GitHub ends a job "
+            f"after six hours: {last.name} would be delivered before {site.name} has its verdict.",
+            hint=f"environments/{site.name}/rollout: shorten `bake` or `wait`, or take fewer steps; only the environment "
+            "that comes last may take longer.",
+        )
 
 
 def _watched(project: Project) -> list[str]:

@@ -65,7 +65,7 @@ def _deliver(delivery: Delivery) -> str:
             needs=_needs("build", previous),
             push=_push(site, "merged"),
             register=fill("register", {"site": site.name}),
-            release=fill("release", {"site": site.name, "watch": _watch(site), "bucket": site.bucket}),
+            release=_release(site),
         )
         for site, previous in zip(delivery.sites, before, strict=False)
     ]
@@ -198,6 +198,12 @@ def _build(delivery: Delivery) -> str:
 
 def _push(site: Site, tag: str) -> str:
     return fill("push", {"registry": site.registry, "tag": tag, "image": site.image})
+
+
+def _release(site: Site) -> str:
+    """Roll out; and ask a row, where it is known then that the new version answers."""
+    ask = fill("ask", {"site": site.name, "bucket": site.bucket}) if site.followed else ""
+    return fill("release", {"site": site.name, "watch": _watch(site)}) + ask
 
 
 def _watch(site: Site) -> str:
