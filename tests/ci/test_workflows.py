@@ -108,22 +108,45 @@ def test_actions_are_pinned_and_keep_no_credentials(workflows: dict[str, Any]) -
     assert all(re.fullmatch(r"\S+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action) for action in ALL)
 
 
-def test_every_job_ends_and_none_is_cut_off_in_a_rollout(workflows: dict[str, Any]) -> None:
+def test_every_job_has_an_end(workflows: dict[str, Any]) -> None:
     for name, job, content in jobs(workflows):
         assert 5 <= int(content["timeout-minutes"]) <= 355, (name, job)
+
+
+def test_what_waits_is_not_cancelled_by_what_comes_next(workflows: dict[str, Any]) -> None:
+    """GitHub keeps one that waits, but for `queue: max`, and cancels it for the next. actionlint knows no such key."""
+    for name, document in workflows.items():
+        for content in (document, *document["jobs"].values()):
+            found = content.get("concurrency", {"cancel-in-progress": "true"})
+            alone = "github." in found.get("group", "")  # of one commit or one pull request
+            assert found["cancel-in-progress"] == "true" or alone or found.get("queue") == "max", name
+            assert "queue" not in found or found["cancel-in-progress"] == "false", "GitHub refuses both"
+    for name, job, content in jobs(workflows):
         if re.search("rollout start|headgate rollback", str(content)):
-            assert content["concurrency"]["cancel-in-progress"] == "false", (name, job)
+            assert content["concurrency"]["queue"] == "max", (name, job)
     assert "concurrency" not in workflows["deliver"], "it would hold back all environments for one"
 
 
-def test_one_group_an_environment_and_a_rollback_waits_for_nothing() -> None:
+def test_one_group_an_environment_and_a_rollback_waits_for_no_rollout() -> None:
     found = documents(IRIS)
     groups = {
         name: found[name]["jobs"]["to-production"]["concurrency"]["group"] for name in ("deliver", "run", "pinned")
     }
-    assert set(groups.values()) == {"iris-production"}
-    assert found["rollback"]["jobs"]["to-production"]["concurrency"]["group"] == "iris-production-rollback"
-    assert found["deliver"]["jobs"]["to-staging"]["concurrency"]["group"] == "iris-staging"
+    assert set(groups.values()) == {"iris/to-production"}
+    assert found["rollback"]["jobs"]["to-production"]["concurrency"]["group"] == "iris/rollback-production"
+    assert found["deliver"]["jobs"]["to-staging"]["concurrency"]["group"] == "iris/to-staging"
+
+
+def test_no_environment_is_called_so_that_it_shares_a_group_with_something_else() -> None:
+    for names in (("staging", "production"), ("train", "train-rollback"), ("rollback-x", "x")):
+        text = IRIS.replace("staging:", f"{names[0]}:").replace("production:", f"{names[1]}:")
+        uses: dict[str, set[str]] = {}
+        for name, document in documents(text).items():
+            for job, content in ({"": document} | document["jobs"]).items():
+                if "concurrency" in content:
+                    what = f"{job}, {name in ('train', 'rollback') and name}" if job.startswith("to-") else (name, job)
+                    uses.setdefault(content["concurrency"]["group"], set()).add(str(what))
+        assert {group: what for group, what in uses.items() if len(what) > 1} == {}
 
 
 def test_triggers() -> None:

@@ -86,7 +86,7 @@ class Delivery:
 
     @classmethod
     def of(cls, project: Project, folder: str = ".") -> "Delivery":
-        """The project, which is in `folder` of its repository. Raises UsageError for what workflows cannot say or do."""
+        """The project, in `folder` of its repository. Raises UsageError for what workflows cannot say or do."""
         spec = project.spec
         if spec.github is None:
             raise UsageError(
@@ -138,10 +138,10 @@ def _require_followed(site: Site, last: Site) -> None:
     """What comes after an environment has to wait for its verdict. Raises UsageError where no job lives that long."""
     if not site.followed:
         raise UsageError(
-            f"A rollout in {site.name} may take {durations.text(math.ceil(site.watched / 60) * 60)}, and GitHub ends a job "
-            f"after six hours: {last.name} would be delivered before {site.name} has its verdict.",
-            hint=f"environments/{site.name}/rollout: shorten `bake` or `wait`, or take fewer steps; only the environment "
-            "that comes last may take longer.",
+            f"A rollout in {site.name} may take {durations.text(math.ceil(site.watched / 60) * 60)}, and GitHub ends a "
+            f"job after six hours: {last.name} would be delivered before {site.name} has its verdict.",
+            hint=f"environments/{site.name}/rollout: shorten `bake` or `wait`, or take fewer steps; only the last "
+            "environment may take longer.",
         )
 
 
