@@ -12,7 +12,7 @@ from pathlib import Path
 
 from headgate.core import durations, names
 from headgate.errors import UsageError
-from headgate.rollout.from_spec import strategy_of
+from headgate.rollout.from_spec import rhythm_of, strategy_of
 from headgate.rollout.plan import Analyse, compile_plan
 from headgate.spec import FILE_NAME, Environment, Project
 from headgate.spec.hosting import Kind
@@ -130,7 +130,7 @@ def _site(project: str, name: str, found: Environment) -> Site:
     assert found.region is not None
     strategy, approve = strategy_of(found)
     analyses = [step for step in compile_plan(strategy, approve=approve) if isinstance(step, Analyse)]
-    longest = sum(step.bake + step.wait for step in analyses)
+    longest = sum(step.bake + rhythm_of(found).delay + step.wait for step in analyses)
     return Site(project, name, found.account, found.region, found.hosting.kind, longest)
 
 

@@ -54,14 +54,14 @@ def command(
     from headgate.planning.exclusions import Facts, applying
     from headgate.planning.timeline import timeline
     from headgate.planning.traffic import per_second
-    from headgate.rollout.from_spec import strategy_of
+    from headgate.rollout.from_spec import rhythm_of, strategy_of
     from headgate.rollout.plan import compile_plan
 
     name, rate = call.environment(environment), per_second(traffic)
     found = call.project.spec.environments[name]
     strategy, approve = strategy_of(found)
     rules: tuple[Rule, ...] = applying(Facts.of(found)) if found.target == "aws" else ()
-    times = timeline(compile_plan(strategy, approve=approve), rate)
+    times = timeline(compile_plan(strategy, approve=approve), rate, delay=rhythm_of(found).delay)
     document: dict[str, Any] = {
         "project": call.project.name,
         "environment": name,

@@ -140,4 +140,4 @@ def _advice(terms: "Terms", world: "World") -> list[str]:
     if end <= start:
         return []  # nothing is known of so young an endpoint
     seen = world.baseline(start=start, end=end)
-    return advice(terms.steps, seen.requests / (end - start) if seen else 0.0)
+    return advice(terms.steps, seen.requests / (end - start) if seen else 0.0, delay=rhythm.delay)
