@@ -41,6 +41,14 @@ def test_a_rollout_on_aws(headgate: Run, project: Path) -> None:
     assert {"tick", "monitor", "github-deliver"} <= {*document["permissions"]}
 
 
+def test_the_cheapest_is_only_told_of_those_that_are_known(headgate: Run, project: Path) -> None:
+    (project / "headgate.yaml").write_text(IRIS.replace("{count: 2}", "{type: ml.c5.large}"))
+    ran = headgate("plan", "--env", "production", "--traffic", "1000/s", cwd=project)
+    assert "Of those whose prices are known, at 2,628,000,000 requests a month lambda is the cheapest; " in ran.stdout
+    assert "not compared: realtime." in ran.stdout
+    assert json.loads(headgate("plan", "--env", "production", "--json", cwd=project).stdout)["cost"]["cheapest"] is None
+
+
 def test_without_traffic_nothing_ends_and_json_has_no_infinity(headgate: Run, project: Path) -> None:
     ran = headgate("plan", "--env", "staging", "--traffic", "0/s", "--json", cwd=project)
     assert ran.returncode == 0

@@ -123,6 +123,8 @@ def test_a_price_that_is_not_known_is_not_made_up() -> None:
     assert usd(found, "endpoint: 1 x ml.c5.large") is None
     assert "endpoint: 1 x ml.c5.large" in found.missing
     assert all("realtime" not in (c.below, c.above) for c in found.crossings)
+    assert (found.cheapest, found.uncompared) == (None, ("realtime",)), "the unknown one may be the cheapest"
+    assert [way.kind for way in found.compared] == ["lambda", "serverless"]
     nothing = forecast(environment(), 1.0, 0.0, prices(kms__key=1.0), USUAL)
     assert nothing.total == pytest.approx(1.0)
     assert nothing.cheapest is None

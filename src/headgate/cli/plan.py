@@ -180,7 +180,7 @@ def _month(forecast: "Forecast", prices: "Prices") -> list[str | Table]:
     return [
         "",
         Table(("a month", "how much", "of", "USD each", "USD a month"), rows),
-        f"{forecast.total:,.2f} USD a month at {forecast.requests:,.0f} requests.{missing}",
+        f"{forecast.total:,.2f} USD a month at {_count(forecast.requests)}.{missing}",
         f"Assumed: {assumed.latency * 1000:g} ms a request, {assumed.payload:,.0f} bytes of it and its answer, "
         f"{assumed.log:,.0f} bytes logged, {assumed.rollouts:g} rollouts, {assumed.images:g} GB of images, "
         f"{assumed.stored:g} GB in the bucket; x86.",
@@ -189,16 +189,28 @@ def _month(forecast: "Forecast", prices: "Prices") -> list[str | Table]:
 
 
 def _break_even(forecast: "Forecast") -> list[str | Table]:
-    if forecast.cheapest is None:
+    if not forecast.compared:
         return ["", "No way of hosting has all its prices here, so none can be compared."]
     rows = [(way.kind, way.says, *_costs(way, forecast.requests)) for way in forecast.ways]
     return [
         "",
         Table(("hosting", "as", "USD fixed", "USD a million requests", "USD at this traffic"), rows),
-        f"At {forecast.requests:,.0f} requests a month {forecast.cheapest.kind} is the cheapest.",
+        _cheapest(forecast),
         *(_crossing(found) for found in forecast.crossings),
         "Not compared: data in and out of SageMaker endpoints, and whether so many instances carry the traffic.",
     ]
+
+
+def _cheapest(forecast: "Forecast") -> str:
+    said = f"{_count(forecast.requests)} a month {forecast.compared[0].kind} is the cheapest"
+    if not forecast.uncompared:
+        return f"At {said}."
+    return f"Of those whose prices are known, at {said}; not compared: {', '.join(forecast.uncompared)}."
+
+
+def _count(requests: float) -> str:
+    number = f"{requests:,.0f}"
+    return f"{number} request" if number == "1" else f"{number} requests"
 
 
 def _costs(way: "Linear", requests: float) -> tuple[str, str, str]:
@@ -210,7 +222,7 @@ def _costs(way: "Linear", requests: float) -> tuple[str, str, str]:
 def _crossing(found: "Crossing") -> str:
     if found.requests is None:
         return f"{found.below} is cheaper than {found.above} at any traffic."
-    return f"{found.below} is cheaper than {found.above} below {found.requests:,.0f} requests a month."
+    return f"{found.below} is cheaper than {found.above} below {_count(found.requests)} a month."
 
 
 def _number(value: float) -> str:

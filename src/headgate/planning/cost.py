@@ -97,10 +97,20 @@ class Forecast:
         return tuple(line.what for line in self.lines if line.usd is None)
 
     @property
-    def cheapest(self) -> Linear | None:
-        """The way of hosting that costs least at this traffic, of those whose prices are known."""
+    def compared(self) -> tuple[Linear, ...]:
+        """The ways of hosting whose prices are known, what costs least at this traffic first."""
         known = [(month, way) for way in self.ways if (month := way.month(self.requests)) is not None]
-        return min(known, key=lambda pair: pair[0])[1] if known else None
+        return tuple(way for _, way in sorted(known, key=lambda pair: pair[0]))
+
+    @property
+    def uncompared(self) -> tuple[Kind, ...]:
+        """The ways of hosting of which a price is not known: any of them may be the cheapest."""
+        return tuple(way.kind for way in self.ways if way.month(self.requests) is None)
+
+    @property
+    def cheapest(self) -> Linear | None:
+        """The way of hosting that costs least at this traffic; None unless the prices of all are known."""
+        return None if self.uncompared else self.compared[0]
 
 
 def forecast(
