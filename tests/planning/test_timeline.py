@@ -63,8 +63,8 @@ def test_a_rollout_that_would_not_see_them_says_so_and_one_that_would_does_not()
 
 
 def test_times_as_people_say_them() -> None:
-    assert [within(seconds) for seconds in (None, math.inf, 45.2, 400.0, 6462.0, 100_000.0)] == [
-        "", "never", "45 s", "7 min", "1 h 48 min", "1 d 4 h"
+    assert [within(seconds) for seconds in (None, math.inf, 0.0, 0.2, 45.2, 400.0, 6462.0, 100_000.0)] == [
+        "", "never", "0 s", "1 s", "45 s", "7 min", "1 h 48 min", "1 d 4 h"
     ]  # fmt: skip
 
 

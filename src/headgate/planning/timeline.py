@@ -117,5 +117,7 @@ def within(seconds: float | None) -> str:
         return ""
     if seconds == math.inf:
         return "never"
+    if seconds == 0:
+        return "0 s"
     unit = 1 if seconds < 120 else 60 if seconds < 36_000 else 3600
     return durations.text(max(1, round(seconds / unit)) * unit)
