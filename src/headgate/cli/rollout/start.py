@@ -10,7 +10,7 @@ import click
 from headgate.cli.command import Call, Command, dry_run_option, env_option
 from headgate.cli.rollout.shared import document, who
 from headgate.core.versions import ModelVersion
-from headgate.errors import InForce, Refused, UsageError
+from headgate.errors import RunsAlready, Refused, UsageError
 
 if TYPE_CHECKING:
     from headgate.hosting.session import Connection
@@ -61,7 +61,7 @@ def command(
     target.require_archive(version)
     try:
         terms = terms_for(call.project, name, version, connection, target.rollouts, at_once=at_once)
-    except InForce as error:
+    except RunsAlready as error:
         if not unless:
             raise
         call.out.show({"version": version.number, "in_force": True, "dry_run": dry_run}, error.message)
