@@ -9,7 +9,7 @@ import secrets
 from headgate.core import names
 from headgate.core.endpoints import EndpointState
 from headgate.core.versions import ModelVersion
-from headgate.errors import RunsAlready, NotFound, Refused
+from headgate.errors import NotFound, Refused, RunsAlready
 from headgate.hosting import canary
 from headgate.hosting.alias import BESIDE, Labels, image_of, label_of, number_of, same_image
 from headgate.hosting.deployment import TAG_LAST_GOOD, TAG_PROJECT, TAG_ROLLOUT, Place, version_in

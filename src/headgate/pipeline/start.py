@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from headgate.core import names
 from headgate.core.endpoints import EndpointState, Serverless
 from headgate.core.versions import ModelVersion
-from headgate.errors import RunsAlready, NotFound, Refused, UsageError
+from headgate.errors import NotFound, Refused, RunsAlready, UsageError
 from headgate.hosting import canary
 from headgate.hosting.deployment import TAG_LAST_GOOD, TAG_PROJECT, TAG_ROLLOUT, Place, of, version_in
 from headgate.hosting.endpoints import Endpoints

@@ -10,7 +10,7 @@ import click
 from headgate.cli.command import Call, Command, dry_run_option, env_option
 from headgate.cli.rollout.shared import document, who
 from headgate.core.versions import ModelVersion
-from headgate.errors import RunsAlready, Refused, UsageError
+from headgate.errors import Refused, RunsAlready, UsageError
 
 if TYPE_CHECKING:
     from headgate.hosting.session import Connection
