@@ -88,7 +88,7 @@ def test_a_pull_request_trains_where_data_code_or_the_spec_changed(
     job = Job(tmp_path, "pull-request", "checks")
     for name, candidate in (
         ("headgate.yaml", "true"), ("docs/page.md", "false"), ("code/inference.py", "true"), ("codes.txt", "false"),
-        ("base-image.txt", "true"), ("notes/headgate.yaml", "false"),
+        ("base-image.txt", "true"), ("headgate-requirements.txt", "true"), ("notes/headgate.yaml", "false"),
     ):  # fmt: skip
         commit(name)
         assert job.run("See whether data, code or headgate.yaml changed") == f"candidate={candidate}\n", name
@@ -141,6 +141,13 @@ def test_an_image_is_named_by_the_digest_of_its_manifest(tmp_path: Path) -> None
     login, copy = job.calls.read_text().splitlines()
     assert login == f"login --username AWS --password-stdin {repository.partition('/')[0]}"
     assert copy == f"copy --preserve-digests dir:image-sagemaker docker://{repository}:merged-99-1"
+
+
+def test_without_requirements_a_job_says_what_to_commit(tmp_path: Path) -> None:
+    job = Job(tmp_path, "deliver", "to-production")
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        job.run("Install Headgate, each file by its hash")
+    assert "::error::Commit headgate-requirements.txt" in failed.value.stdout
 
 
 def test_without_a_base_image_the_build_says_what_to_commit(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.ci.projects import IRIS, PROJECTS, STUDENT_SCORE, written
 from tests.system.engine import ROOT
 
 FILES = 6 + 6 + 6
+COMMITTED = ["headgate.yaml", "base-image.txt", "headgate-requirements.txt"]
 ALLOWED = {"contents": "read", "id-token": "write", "pull-requests": "write"}
 
 
@@ -77,6 +78,15 @@ def test_scripts_are_bash(workflows: dict[str, Any]) -> None:
         for script in scripts(document):
             checked = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)
             assert checked.returncode == 0, f"{name}: {checked.stderr}\n{script}"
+
+
+def test_what_is_installed_is_committed_with_its_hash(workflows: dict[str, Any]) -> None:
+    for document in workflows.values():
+        for script in scripts(document):
+            if "pip install" in script:
+                assert "--no-deps --only-binary :all: --require-hashes" in script
+                assert "--requirement headgate-requirements.txt" in script
+        assert "pip install" in str(document)
 
 
 def test_nothing_from_outside_is_put_into_a_script(workflows: dict[str, Any]) -> None:
@@ -152,9 +162,7 @@ def test_no_environment_is_called_so_that_it_shares_a_group_with_something_else(
 def test_triggers() -> None:
     found = documents(IRIS)
     assert found["pull-request"]["on"] == {"pull_request": {"branches": ["main"]}}
-    assert found["deliver"]["on"] == {
-        "push": {"branches": ["main"], "paths": ["headgate.yaml", "base-image.txt", "code/**"]}
-    }
+    assert found["deliver"]["on"] == {"push": {"branches": ["main"], "paths": [*COMMITTED, "code/**"]}}
     assert found["train"]["on"] == {"schedule": [{"cron": "30 2 1,15 * *"}], "workflow_dispatch": ""}
     assert found["pinned"]["on"] == {"push": {"branches": ["main"], "paths": ["deploy/*.yaml"]}}
     inputs = found["rollback"]["on"]["workflow_dispatch"]["inputs"]
@@ -162,7 +170,7 @@ def test_triggers() -> None:
     assert inputs["reason"]["required"] == "true"
     assert documents(STUDENT_SCORE)["train"]["on"] == {"workflow_dispatch": ""}
     paths = documents(PROJECTS["news-category"])["deliver"]["on"]["push"]
-    assert paths == {"branches": ["release/2"], "paths": ["headgate.yaml", "base-image.txt", "data/news/**"]}
+    assert paths == {"branches": ["release/2"], "paths": [*COMMITTED, "data/news/**"]}
 
 
 def test_production_comes_after_staging_and_both_get_what_was_built_once() -> None:
@@ -219,7 +227,7 @@ def test_a_candidate_is_trained_only_where_something_changed() -> None:
     jobs = documents(IRIS)["pull-request"]["jobs"]
     assert jobs["candidate"]["if"] == "needs.checks.outputs.candidate == 'true'"
     (script,) = (step["run"] for step in jobs["checks"]["steps"] if step.get("id") == "changes")
-    assert "':/headgate.yaml' ':/base-image.txt' ':/code'" in script
+    assert "':/headgate.yaml' ':/base-image.txt' ':/headgate-requirements.txt' ':/code'" in script
 
 
 def test_where_no_job_lives_as_long_the_last_rollout_is_started_and_not_followed() -> None:
@@ -244,7 +252,7 @@ def test_a_project_in_a_folder_of_its_repository() -> None:
     deliver = yaml.safe_load(files["iris-deliver.yml"])
     assert deliver["defaults"]["run"]["working-directory"] == "models/iris"
     assert deliver[True]["push"]["paths"] == [
-        "models/iris/headgate.yaml", "models/iris/base-image.txt", "models/iris/code/**"
+        *(f"models/iris/{name}" for name in COMMITTED), "models/iris/code/**"
     ]  # fmt: skip
     (kept,) = (step["with"]["path"] for step in deliver["jobs"]["build"]["steps"] if "upload" in step.get("uses", ""))
     assert kept.split() == ["models/iris/.headgate", "models/iris/package.json", "models/iris/image-sagemaker"]

@@ -26,6 +26,9 @@ FIELDS = 5
 BASE_IMAGE = "base-image.txt"
 """In the project's folder: the image that its images start from, by digest. Committed, so that a change is reviewed."""
 
+REQUIREMENTS = "headgate-requirements.txt"
+"""There, too: what workflows install, each file by its hash. `headgate ci requirements` writes it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -147,7 +150,7 @@ def _require_followed(site: Site, last: Site) -> None:
 
 def _watched(project: Project) -> list[str]:
     spec = project.spec
-    found = [FILE_NAME, BASE_IMAGE]
+    found = [FILE_NAME, BASE_IMAGE, REQUIREMENTS]
     if not spec.data.source.startswith("sklearn:"):
         source = posixpath.normpath(_plain("data/source", spec.data.source))
         folder = posixpath.dirname(source)
