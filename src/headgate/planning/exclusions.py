@@ -18,7 +18,7 @@ from headgate.spec import Environment
 from headgate.spec.hosting import Kind
 
 Weight = Literal["refused", "replaced", "told"]
-ACCELERATED = re.compile(r"ml\.(g|p|inf|trn)[0-9]")
+ACCELERATED = re.compile(r"ml\.(g|gr|p|inf|trn|dl)[0-9]")
 """The families of instances with accelerators."""
 
 
@@ -34,7 +34,6 @@ class Facts:
     capture_folder: str | None = None
     """The folder on a disk that captures should go to, if it is one."""
     fallback: bool = False
-    front: bool = False
 
     @classmethod
     def of(cls, environment: Environment) -> "Facts":
@@ -50,7 +49,6 @@ class Facts:
             capture=environment.capture is not None,
             capture_folder=to if to and not to.startswith("s3://") else None,
             fallback=canary.fallback if canary else False,
-            front=environment.front is not None,
         )
 
     @property
