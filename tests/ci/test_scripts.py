@@ -102,6 +102,10 @@ def test_a_push_rolls_out_where_a_pin_changed(tmp_path: Path, commit: Callable[[
     commit("other.txt")
     commit("deploy/production.yaml")
     assert job.run(step, BEFORE=before) == "staging=false\nproduction=true\n", "a push may have several commits"
+    before = git(tmp_path, "rev-parse", "HEAD")
+    git(tmp_path, "rm", "-q", "deploy/staging.yaml")
+    git(tmp_path, "commit", "-qm", "no pin any more")
+    assert job.run(step, BEFORE=before) == "staging=false\nproduction=false\n", "there is no version to roll out"
 
 
 def test_the_comment_is_written_once_and_then_again(tmp_path: Path) -> None:

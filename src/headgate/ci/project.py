@@ -22,7 +22,9 @@ LONGEST_JOB = 355
 """Minutes; GitHub ends a job after six hours."""
 AROUND = 45
 """Minutes that a job gets besides the rollout's own time: setting up, starting instances, draining, a probe."""
-FIELDS = 5
+FIELDS = {"minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12), "weekday": (0, 6)}
+"""What cron counts, from where to where."""
+_TIMES = re.compile(r"(?:\*|([0-9]{1,2})(?:-([0-9]{1,2}))?)(?:/([0-9]{1,2}))?")
 BASE_IMAGE = "base-image.txt"
 """In the project's folder: the image that its images start from, by digest. Committed, so that a change is reviewed."""
 
@@ -180,9 +182,27 @@ def _plain(key: str, value: str) -> str:
 
 
 def _cron(schedule: str | None) -> str | None:
-    if schedule is not None and len(schedule.split()) != FIELDS:
+    """The schedule, if GitHub takes it."""
+    if schedule is None:
+        return None
+    hint, parts = "Such as `0 3 * * 1`: Mondays at three, UTC.", schedule.split()
+    if len(parts) != len(FIELDS):
         raise UsageError(
-            f"github/schedule is {schedule!r}; cron has {FIELDS} fields: minute, hour, day, month, weekday.",
-            hint="Such as `0 3 * * 1`: Mondays at three, UTC.",
+            f"github/schedule is {schedule!r}; cron has {len(FIELDS)} fields: {', '.join(FIELDS)}.", hint=hint
         )
+    for part, (name, (least, most)) in zip(parts, FIELDS.items(), strict=True):
+        if not all(_within(times, least, most) for times in part.split(",")):
+            raise UsageError(
+                f"github/schedule is {schedule!r}; its {name} is {part!r}, which should count from {least} to {most}.",
+                hint=hint,
+            )
     return schedule
+
+
+def _within(times: str, least: int, most: int) -> bool:
+    """Whether this is `*`, a number or a span within bounds, each perhaps with a step."""
+    found = _TIMES.fullmatch(times)
+    if found is None:
+        return False
+    first, last = int(found[1] or least), int(found[2] or found[1] or most)
+    return least <= first <= last <= most and 1 <= int(found[3] or 1) <= most
