@@ -13,6 +13,7 @@ from headgate.cli.output import Table
 from headgate.errors import GateFailed
 
 if TYPE_CHECKING:
+    from headgate.infra.statement import Role
     from headgate.planning.cost import Crossing, Forecast, Linear
     from headgate.planning.exclusions import Rule
     from headgate.planning.prices import Prices
@@ -80,6 +81,7 @@ def command(
         **_finite({"least_seconds": times.least, "expected_seconds": times.expected}),
         "advice": advice,
         "exclusions": [_rule(rule) for rule in rules],
+        "roles": {},
         "permissions": {},
         "cost": None,
     }
@@ -89,8 +91,10 @@ def command(
         forecast = _forecast(call.project, name, rate, times, prices=prices, latency=latency)
         note = prices.note(datetime.now(UTC).date())
         document["cost"] = _cost(forecast, prices, note)
-        document["permissions"] = permissions = _permissions(call.project, name)
-        parts += [*_limits(rules), *_month(forecast, note), *_break_even(forecast), *_rights(permissions)]
+        roles = _roles(call.project, name)
+        document["permissions"] = permissions = _permissions(roles)
+        document["roles"] = said = {role.key: _taken(role) for role in roles}
+        parts += [*_limits(rules), *_month(forecast, note), *_break_even(forecast), *_rights(said, permissions)]
     call.out.show(document, *parts)
     if any(rule.weight == "refused" for rule in rules):
         raise click.exceptions.Exit(GateFailed.exit_code)
@@ -174,19 +178,30 @@ def _limits(rules: "tuple[Rule, ...]") -> list[str | Table]:
     return parts
 
 
-def _permissions(project: "Project", name: str) -> dict[str, list[str]]:
+def _roles(project: "Project", name: str) -> "list[Role]":
     from headgate.infra.policies import roles
     from headgate.infra.site import Site
+
+    return list(roles(Site.of(project.spec, name)).values())
+
+
+def _taken(role: "Role") -> dict[str, str]:
+    from headgate.planning.iam import taken_on_by
+
+    return {"purpose": role.purpose, "taken_on_by": taken_on_by(role.trust)}
+
+
+def _permissions(roles: "list[Role]") -> dict[str, list[str]]:
     from headgate.planning.iam import in_words
 
-    made = roles(Site.of(project.spec, name)).values()
-    return in_words(statement for role in made for statement in role.statements)
+    return in_words(statement for role in roles for statement in role.statements)
 
 
-def _rights(permissions: dict[str, list[str]]) -> list[str | Table]:
-    parts: list[str | Table] = ["", "What each role may do"]
-    for role, said in permissions.items():
-        parts += [f"  {role}", *(f"    {line}" for line in said)]
+def _rights(roles: dict[str, dict[str, str]], permissions: dict[str, list[str]]) -> list[str | Table]:
+    parts: list[str | Table] = ["", "What each role is for, who takes it on, and what it may do"]
+    for role, about in roles.items():
+        parts.append(f"  {role}: {about['purpose']}; {about['taken_on_by']}")
+        parts += [f"    {line}" for line in permissions.get(role, [])]
     return parts
 
 
