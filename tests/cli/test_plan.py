@@ -37,8 +37,10 @@ def test_a_rollout_on_aws(headgate: Run, project: Path) -> None:
     document = json.loads(headgate("plan", "--env", "production", "--json", cwd=project).stdout)
     assert document["cost"]["usd"] == pytest.approx(sum(line["usd"] or 0 for line in document["cost"]["lines"]))
     assert [step["step"] for step in document["steps"]].count("analyse") == 3
-    assert "  execution: models run as it; SageMaker\n    may read objects: S3 iris-production-" in ran.stdout
-    delivers = "delivers what was merged; GitHub as repo:acme/iris:environment:production\n    may "
+    assert (
+        "  execution: models run as it; taken on by SageMaker\n    may read objects: S3 iris-production-" in ran.stdout
+    )
+    delivers = "delivers what was merged; taken on by GitHub as repo:acme/iris:environment:production\n    may "
     assert f"  github-deliver: {delivers}" in ran.stdout
     assert {"tick", "monitor", "github-deliver"} <= {*document["permissions"]}
 

@@ -198,9 +198,9 @@ def _permissions(roles: "list[Role]") -> dict[str, list[str]]:
 
 
 def _rights(roles: dict[str, dict[str, str]], permissions: dict[str, list[str]]) -> list[str | Table]:
-    parts: list[str | Table] = ["", "What each role is for, who takes it on, and what it may do"]
+    parts: list[str | Table] = ["", "What each role is for, and what it may do"]
     for role, about in roles.items():
-        parts.append(f"  {role}: {about['purpose']}; {about['taken_on_by']}")
+        parts.append(f"  {role}: {about['purpose']}; taken on by {about['taken_on_by']}")
         parts += [f"    {line}" for line in permissions.get(role, [])]
     return parts
 
