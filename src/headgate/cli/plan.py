@@ -13,6 +13,7 @@ from headgate.cli.output import Table
 from headgate.errors import GateFailed
 
 if TYPE_CHECKING:
+    from headgate.infra.alarms import Alarm
     from headgate.infra.statement import Role
     from headgate.planning.cost import Crossing, Forecast, Linear
     from headgate.planning.exclusions import Rule
@@ -139,14 +140,23 @@ def _refresh(call: Call, region: str, file: Path) -> None:
 def _forecast(
     project: "Project", name: str, rate: float, times: "Timeline", *, prices: "Prices", latency: float
 ) -> "Forecast":
-    from headgate.infra.alarms import Count, alarms
+    from headgate.infra.alarms import alarms
     from headgate.infra.site import Site
     from headgate.planning.cost import Assumptions, forecast
 
-    made = alarms(Site.of(project.spec, name))
-    alarmed = sum(isinstance(getattr(alarm, part.name), Count) for alarm in made for part in fields(alarm))
+    alarmed = sum(map(_metrics, alarms(Site.of(project.spec, name))))
     assumed, found = Assumptions(latency=latency / 1000), project.spec.environments[name]
     return forecast(found, rate, times.expected, prices, assumed, alarmed=alarmed)
+
+
+def _metrics(alarm: "Alarm") -> int:
+    """How many metrics an alarm looks at: whatever of it is one, by itself or among others."""
+    from headgate.infra.alarms import Count
+
+    parts = [getattr(alarm, part.name) for part in fields(alarm)]
+    return sum(
+        isinstance(each, Count) for part in parts for each in (part.values() if isinstance(part, dict) else [part])
+    )
 
 
 def _steps(times: "Timeline", advice: list[str]) -> list[str | Table]:
