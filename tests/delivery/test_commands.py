@@ -104,6 +104,40 @@ def test_registered_pinned_and_rolled_out(cloud: Cloud, types: Typed) -> None:
     assert made["Containers"][0]["ModelPackageName"] == version.arn
 
 
+def test_what_is_merged_changes_nothing_or_only_the_image(cloud: Cloud, types: Typed) -> None:
+    """As the workflow does: register, approve, roll out, whatever was merged."""
+    cloud.say(steps=["50%"])
+    digest = packaged(cloud, "merged")
+    for_the_engine(cloud, digest)
+    types.by("deliver")
+
+    def register(image: str) -> tuple[int, bool]:
+        found = types.document("register", "--env", "production", "--image", image)
+        types("approve", str(found["version"]), "--env", "production", "--reason", "merged")
+        return found["version"], found["created"]
+
+    def start(number: int, *words: str, code: int = 0) -> str:
+        return types("rollout", "start", "--env", "production", "--version", str(number), *words, code=code)
+
+    number, created = register(IMAGE)
+    assert created
+    assert "promoted." in start(number, "--unless-in-force", "--watch")
+
+    assert register(IMAGE.replace("headgate-serving", "kept-elsewhere")) == (number, False), "the same bytes"
+    assert f"runs version {number} already" in start(number, "--watch", code=5)
+    before = cloud.config()
+    assert f"runs version {number} already" in start(number, "--unless-in-force", "--watch")
+    assert (cloud.config(), cloud.rollouts.open()) == (before, None)
+
+    rebuilt = IMAGE.replace("a" * 64, "b" * 64)
+    other, created = register(rebuilt)
+    assert (other, created) == (number + 1, True)
+    assert Registry(cloud.connection).version(cloud.name, other).image == rebuilt
+    assert f"would roll version {other} out" in start(other, "--unless-in-force", "--dry-run")
+    assert register(IMAGE) == (number, False), "the version that has this image, not the newest of the package"
+    assert types.document("register")["version"] == other, "without an image, the newest of the package"
+
+
 def test_a_person_approves_and_takes_back(cloud: Cloud, types: Typed) -> None:
     before = cloud.config()
     cloud.say(approve=True)

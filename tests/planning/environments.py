@@ -17,4 +17,4 @@ def prices(**figures: float) -> Prices:
         key.replace("__", "."): Price(usd, "unit", "Offer", "Usage", "2026-11-28", "a test")
         for key, usd in figures.items()
     }
-    return Prices("us-east-1", "us-east-1", "2026-11-28", "a test", found)
+    return Prices("us-east-1", "us-east-1", "a test", found)

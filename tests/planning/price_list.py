@@ -47,6 +47,8 @@ OFFERS = {
         product("A2", "EUC1-Train:ml.m5.large", ("0", "0.9990000000")),
         product("A3", "EUC1-ServerlessInf:Mem-2GB", ("0", "0.0000000000"), ("150000", "0.0000460000")),
         product("A4", "EUC1-AsyncInf:ml.m5.large", ("0", "0.8880000000")),
+        product("A5", "EUC1-Hst:Data-Bytes-In", ("0", "0.0160000000"), operation="Invoke-Endpoint"),
+        product("A6", "EUC1-Hst:Data-Bytes-Out", ("0", "0.0160000000"), operation="Invoke-Endpoint"),
     ),
     "AWSLambda": offer(
         "AWSLambda",

@@ -2,9 +2,8 @@
 
 import pytest
 
-from headgate.infra.alarms import alarms
-from headgate.infra.site import Site
-from headgate.planning.cost import Assumptions, Linear, crossing, forecast, way
+from headgate.planning.cost import METRICS_OF_A_FUNCTION, Assumptions, Linear, crossing, forecast, way
+from headgate.serving.aws_lambda.metrics import METRICS, SETS
 from tests.planning.environments import environment, prices
 
 ALL = prices(
@@ -14,6 +13,7 @@ ALL = prices(
     lambda__gb_second=0.0000166667,
     api__request=0.0000035,
     cloudwatch__alarm=0.10,
+    cloudwatch__metric=0.30,
     logs__written=0.50,
     kms__key=1.0,
     ecr__stored=0.10,
@@ -31,15 +31,17 @@ def usd(found: object, what: str) -> float | None:
 
 def test_a_real_time_endpoint() -> None:
     """1 request/s: 2,628,000 a month. Two instances for 730 hours, and four canaries of an hour on as many."""
-    found = forecast(environment(instances={"count": 2}), 1.0, 3600.0, ALL, USUAL)
+    found = forecast(environment(instances={"count": 2}), 1.0, 3600.0, ALL, USUAL, alarmed=4)
     assert found.requests == 2_628_000
     assert usd(found, "endpoint: 2 x ml.m5.large") == pytest.approx(167.90)  # 2 * 730 * 0.115
     assert usd(found, "the canary beside it, during rollouts") == pytest.approx(0.92)  # 4 * 1 * 2 * 0.115
-    assert usd(found, "alarms") == pytest.approx(0.40), "errors, latency (two metrics), letters"
+    assert usd(found, "alarms") == pytest.approx(0.40)
     assert usd(found, "logs, written") == pytest.approx(0.657)  # 1.314 GB
-    assert usd(found, "state machine") == pytest.approx(0.021)  # 4 * (60 + 10) * 3 * 0.000025
-    # 167.90 + 0.92 + 0.40 + 0.657 + 1 + 0.20 + 0.115 + 0.021
-    assert found.total == pytest.approx(171.213)
+    # an hour has 240 looks, one every 15 s: 4 * (240 + 10) = 1,000, of 3 * 0.000025 and 0.5 GB for a second
+    assert usd(found, "state machine") == pytest.approx(0.075)
+    assert usd(found, "function that looks at rollouts") == pytest.approx(0.00853335)
+    # 167.90 + 0.92 + 0.40 + 0.657 + 1 + 0.20 + 0.115 + 0.075 + 0.00853335
+    assert found.total == pytest.approx(171.27553335)
     assert found.missing == ("endpoint: data in and out", "composite alarm", "dashboard")
 
 
@@ -52,23 +54,14 @@ def test_a_serverless_endpoint_behind_a_front_door() -> None:
     """A million requests of 100 ms: 100,000 s at 2 GB; the function before it has 512 MB for as long."""
     rate = 1_000_000 / 2_628_000
     given = environment(hosting={"serverless": {"memory": 2048}}, front={}, alarms={"quiet": "6h"})
-    found = forecast(given, rate, 0.0, ALL, Assumptions(latency=0.1))
+    found = forecast(given, rate, 0.0, ALL, Assumptions(latency=0.1), alarmed=6)
     assert usd(found, "serverless endpoint, 2048 MB") == pytest.approx(4.00)
     assert usd(found, "API Gateway") == pytest.approx(3.50)
     assert usd(found, "function before the endpoint: requests") == pytest.approx(0.20)
     assert usd(found, "function before the endpoint: 512 MB") == pytest.approx(0.833335)  # 50,000 GB-s
-    assert usd(found, "alarms") == pytest.approx(0.70), "three more: API Gateway, throttles, silence"
+    assert usd(found, "alarms") == pytest.approx(0.60)
+    assert usd(found, "detailed metrics of API Gateway") == pytest.approx(3.00), "five each of POST and GET"
     assert usd(found, "serverless endpoint: data in and out") is None
-
-
-@pytest.mark.parametrize("front", [None, {}])
-@pytest.mark.parametrize("quiet", [None, "6h"])
-@pytest.mark.parametrize("hosting", [{"realtime": {}}, {"serverless": {}}, {"lambda": {}}])
-def test_as_many_metrics_are_counted_as_alarms_look_at(front: object, quiet: object, hosting: object) -> None:
-    given = environment(front=front, hosting=hosting, alarms={"quiet": quiet})
-    (line,) = (line for line in forecast(given, 1.0, 0.0, ALL, USUAL).lines if line.what == "alarms")
-    made = alarms(Site("p", "e", given, "123456789012", "eu-west-1", "/p", None))
-    assert line.quantity == sum(len(alarm.counts) for alarm in made)
 
 
 def test_a_function() -> None:
@@ -77,6 +70,8 @@ def test_a_function() -> None:
     found = forecast(given, 1_000_000 / 2_628_000, 0.0, ALL, Assumptions(latency=0.1))
     assert usd(found, "function: requests") == pytest.approx(0.20)
     assert usd(found, "function: 512 MB") == pytest.approx(0.833335)
+    assert len(METRICS) * len(SETS) == METRICS_OF_A_FUNCTION
+    assert usd(found, "metrics of the function") == pytest.approx(1.80)
     assert [line.what for line in found.lines if "before the endpoint" in line.what] == []
 
 
@@ -129,6 +124,8 @@ def test_a_price_that_is_not_known_is_not_made_up() -> None:
     assert usd(found, "endpoint: 1 x ml.c5.large") is None
     assert "endpoint: 1 x ml.c5.large" in found.missing
     assert all("realtime" not in (c.below, c.above) for c in found.crossings)
+    assert (found.cheapest, found.uncompared) == (None, ("realtime",)), "the unknown one may be the cheapest"
+    assert [way.kind for way in found.compared] == ["lambda", "serverless"]
     nothing = forecast(environment(), 1.0, 0.0, prices(kms__key=1.0), USUAL)
     assert nothing.total == pytest.approx(1.0)
     assert nothing.cheapest is None

@@ -82,6 +82,7 @@ def test_every_rule_is_tested_and_says_what_to_do() -> None:
 def test_accelerators_are_told_by_their_family() -> None:
     for name, has in (
         ("ml.g4dn.xlarge", True), ("ml.p3.2xlarge", True), ("ml.inf2.xlarge", True), ("ml.trn1.2xlarge", True),
+        ("ml.gr6.4xlarge", True), ("ml.dl1.24xlarge", True), ("ml.p4d.24xlarge", True),
         ("ml.m5.large", False), ("ml.t2.medium", False), ("ml.c6g.large", False),
     ):  # fmt: skip
         assert Facts("realtime", (), 1, name).accelerated is has, name

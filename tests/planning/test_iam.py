@@ -1,9 +1,15 @@
 """Permissions in words, from statements such as `infra` has."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from headgate.planning.iam import in_words
+import pytest
+
+from headgate.infra.policies import roles
+from headgate.infra.site import Site
+from headgate.planning.iam import in_words, taken_on_by
+from tests.ci.projects import IRIS, PROJECTS, project
 
 
 @dataclass(frozen=True)
@@ -34,8 +40,11 @@ def test_actions_are_said_by_what_they_do() -> None:
     assert said(("s3:GetObject", "s3:PutObject"), ("arn:aws:s3:::iris/packages/*", "arn:aws:s3:::iris/runs/*")) == (
         "may read objects and write objects: S3 iris/packages/* and S3 iris/runs/*"
     )
+    assert said(("lambda:ListTags", "lambda:ListVersionsByFunction", "lambda:UpdateAlias"), ("x",)) == (
+        "may list tags, list the function's versions and move the alias: x"
+    )
     many = ("sagemaker:DescribeModel", "sagemaker:CreateModel", "sagemaker:DescribeModelPackage", "sagemaker:ListTags")
-    assert said(many, ("x",)) == "may look at models and model packages, make models and list tags: x"
+    assert said(many, ("x",)) == "may look at models and model packages, make models, list tags: x"
     assert said(("cloudwatch:GetMetricData", "logs:PutResourcePolicy"), ("x",)) == (
         "may read metric data and write resource policies: x"
     )
@@ -46,7 +55,28 @@ def test_what_is_one_thing_is_said_as_one() -> None:
     pull = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
     assert said((*pull, *push, "ecr:DescribeImages"), ("x",)) == "may push images, pull images and look at images: x"
     assert said(("logs:CreateLogStream", "logs:PutLogEvents"), ("x",)) == "may write to the log: x"
+    assert said(("sagemaker:AddTags", "sagemaker:DeleteTags"), ("x",)) == "may change tags: x"
     assert said(("kms:Decrypt",), ("x",)) == "may decrypt with the key: x"
+
+
+def test_who_takes_a_role_on() -> None:
+    site = Site.of(project(IRIS).spec, "staging")
+    found = {key: taken_on_by(role.trust) for key, role in roles(site).items()}
+    assert found["tick"] == "Lambda"
+    assert found["delivery"] == "Step Functions"
+    assert found["github-pull-request"] == "GitHub as repo:acme/iris:pull_request"
+    assert found["github-train"] == "GitHub as repo:acme/iris:ref:refs/heads/main"
+
+
+@pytest.mark.parametrize("text", PROJECTS.values(), ids=PROJECTS)
+def test_every_right_that_a_role_has_is_said_in_english(text: str) -> None:
+    spec = project(text).spec
+    for name in spec.delivered:
+        for role in roles(Site.of(spec, name)).values():
+            for statement in role.statements:
+                (said,) = in_words([statement])[role.key]
+                verbs = said.partition(":")[0]
+                assert not re.search(r"[a-z]+:|[a-z][A-Z]|\bby functions|resources|codes", verbs), said
 
 
 def test_conditions_are_said() -> None:

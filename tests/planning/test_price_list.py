@@ -1,11 +1,17 @@
 """AWS's price list, read in its documented form."""
 
+import re
 import socket
+import threading
+from typing import Any
 
 import pytest
 
-from headgate.errors import InvalidInput, Unavailable
-from headgate.planning.price_list import OFFERS, download, fetch, read_offer
+from headgate.errors import HeadgateError, InvalidInput, Unavailable
+from headgate.planning.cost import Assumptions, forecast
+from headgate.planning.price_list import OFFERS, WANTED, download, fetch, read_offer
+from headgate.planning.prices import Price, Prices, known_regions, packaged
+from tests.planning.environments import environment
 from tests.planning.price_list import REGION, offer, product, served
 
 
@@ -15,6 +21,7 @@ def test_the_wanted_figures_and_no_others() -> None:
     assert {key: price.usd for key, price in found.items()} == {
         "sagemaker.instance.ml.m5.large": 0.138,
         "sagemaker.serverless.2": 0.000046,  # the first 150,000 seconds are free
+        "sagemaker.data": 0.016,
         "lambda.gb_second": 0.0000166667,
         "lambda.request": 0.0000002,
         "logs.written": 0.63,
@@ -29,9 +36,45 @@ def test_us_east_1_has_usage_types_without_a_code() -> None:
     document = offer(
         "AWSLambda",
         product("B2", "Request", ("0", "0.0000002")),
-        product("B3", "Lambda-GB-Second-ARM", ("0", "0.00001")),
+        product("B3", "Lambda-GB-Second", ("0", "0.00001")),
+        product("B4", "Lambda-GB-Second-ARM", ("0", "0.000008")),
     )
-    assert {*read_offer("AWSLambda", document, "x")} == {"lambda.request", "lambda.gb_second_arm"}
+    assert {*read_offer("AWSLambda", document, "x")} == {"lambda.request", "lambda.gb_second"}
+
+
+def test_every_packaged_figure_is_one_that_the_list_has_under_that_name() -> None:
+    attributes = {"operation": "PutLogEvents", "volumeType": "Standard"}
+    for key, price in known_regions("packaged", packaged())["us-east-1"].items():
+        made = product("A", price.usage, ("0", f"{price.usd:.10f}"), **attributes)
+        found = read_offer(price.offer, offer(price.offer, made), "x")
+        assert {name: (it.usd, it.per) for name, it in found.items()} == {key: (price.usd, price.per)}, price.usage
+
+
+class Asked(dict[str, Price]):
+    """A file without a price, which remembers what it was asked for."""
+
+    keys_asked: set[str]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Nothing."""
+        self.keys_asked.add(key)
+        return default
+
+
+def test_what_a_forecast_asks_for_is_fetched_and_nothing_else() -> None:
+    figures = Asked()
+    figures.keys_asked = set()
+    kinds: tuple[dict[str, object], ...] = ({"realtime": {}}, {"serverless": {}}, {"lambda": {}})
+    for hosting in kinds:
+        for front in (None, {"origins": ["https://school.example"]}):
+            given = environment(hosting=hosting, front=front, capture=None if "lambda" in hosting else {})
+            forecast(given, 1.0, 60.0, Prices("r", "r", "a test", figures), Assumptions())
+    patterns = {wanted.key: re.escape(wanted.key).replace(r"\\1", ".+") for wanted in WANTED}
+    asked_by = {
+        key: [it for it, pattern in patterns.items() if re.fullmatch(pattern, key)] for key in figures.keys_asked
+    }
+    assert {key for key, found in asked_by.items() if not found} == set(), "--refresh-prices does not fetch these"
+    assert {it for found in asked_by.values() for it in found} == {*patterns}, "fetched for nothing"
 
 
 @pytest.mark.parametrize(
@@ -78,6 +121,40 @@ def test_without_a_network() -> None:
         download("http://example.invalid/x")
     with pytest.raises(InvalidInput, match="not an https address"):
         download("file:///etc/passwd")
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "said"),
+    [
+        (b"SSH-2.0-OpenSSH\r\n", Unavailable, "cannot be read"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + b"[" * 200_000, InvalidInput, "is not JSON"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", InvalidInput, "is not JSON"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n\xff", InvalidInput, "is not JSON"),
+    ],
+)
+def test_a_server_that_answers_anything(answer: bytes, error: type[HeadgateError], said: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            client, _ = server.accept()
+            with client:
+                client.recv(65_536)
+                client.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(error, match=said):
+            download(f"http://127.0.0.1:{server.getsockname()[1]}/x")
+        thread.join()
+
+
+def test_prices_that_nothing_can_cost_are_left_out() -> None:
+    for usd in ("1e308", "1e400", "nan", "-1", "9" * 400):
+        document = offer("AWSLambda", product("B2", "Request", ("0", usd)))
+        assert read_offer("AWSLambda", document, "x") == {}
+    (dimension,) = document["terms"]["OnDemand"]["B2"]["B2.JRTCKXETXF"]["priceDimensions"].values()
+    dimension["pricePerUnit"]["USD"] = 10**400
+    assert read_offer("AWSLambda", document, "x") == {}
 
 
 @pytest.mark.parametrize(

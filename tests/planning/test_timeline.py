@@ -18,7 +18,21 @@ def test_a_step_takes_as_long_as_its_requests_do() -> None:
     assert (second.least, second.expected, second.canary_requests) == (600.0, 600.0, 300.0)
     assert (found.least, found.expected) == (1200.0, 3600.0)
     assert found.stages[0].least is None, "a person decides"
-    assert found.advice[0].startswith("At 1 requests/s a 10 % canary sees 60 requests in a 10 min bake; 300 are needed")
+    assert found.advice[0].startswith("At 1 request/s a 10 % canary sees 60 requests in a 10 min bake; 300 are needed")
+
+
+def test_on_aws_a_step_is_judged_when_its_evidence_is_known() -> None:
+    """Twenty steps of a minute, each known three minutes later: 80 minutes, not 20."""
+    steps = compile_plan(Canary(tuple(range(1, 21)), bake=60.0, min_requests=1, wait=0.0), approve=False)
+    found = timeline(steps, 1_000.0, delay=180)
+    assert (found.least, found.expected) == (4800.0, 4800.0)
+    first = next(stage for stage in found.stages if stage.half)
+    assert first.canary_requests == 600.0, "what it gets in a minute, not in four"
+    assert first.half == pytest.approx(6066 / 10 + 180)
+    slow, at_once = (timeline(compile_plan(CANARY, approve=False), 1.0, delay=delay) for delay in (180, 0))
+    assert slow.expected == at_once.expected + 2 * 180
+    assert "The rollout takes 1 h 6 min rather than 26 min" in slow.advice[1]
+    assert slow.advice[2].startswith("In all its bakes the canary gets about 600 requests.")
 
 
 def test_a_step_ends_when_a_person_is_asked() -> None:
@@ -49,8 +63,8 @@ def test_a_rollout_that_would_not_see_them_says_so_and_one_that_would_does_not()
 
 
 def test_times_as_people_say_them() -> None:
-    assert [within(seconds) for seconds in (None, math.inf, 45.2, 400.0, 6462.0, 100_000.0)] == [
-        "", "never", "45 s", "7 min", "1 h 48 min", "1 d 4 h"
+    assert [within(seconds) for seconds in (None, math.inf, 0.0, 0.2, 45.2, 400.0, 6462.0, 100_000.0)] == [
+        "", "never", "0 s", "1 s", "45 s", "7 min", "1 h 48 min", "1 d 4 h"
     ]  # fmt: skip
 
 

@@ -179,7 +179,7 @@ def test_too_little_traffic_is_told_beforehand() -> None:
         "The rollout takes 8 h 20 min rather than 10 min; more traffic or larger steps make it shorter.",
     ]
     assert advice(plan(10.0, 50.0), 1.0) == [
-        "At 1 requests/s a 10 % canary sees 60 requests in a 10 min bake; 300 are needed: it would take 50 min.",
+        "At 1 request/s a 10 % canary sees 60 requests in a 10 min bake; 300 are needed: it would take 50 min.",
         "The rollout takes 1 h rather than 20 min; more traffic or larger steps make it shorter.",
     ]
 
@@ -205,6 +205,7 @@ def test_traffic_is_a_number(traffic: float) -> None:
 def test_how_long_it_takes() -> None:
     assert expected_seconds(plan(10.0, 50.0)) == 1200
     assert expected_seconds(plan(10.0, 50.0), 1.0) == 3000 + 600
+    assert expected_seconds(plan(10.0, 50.0), 1.0, delay=180) == 3000 + 600 + 2 * 180
     assert expected_seconds(plan(10.0), 0.0) == math.inf
     assert expected_seconds(compile_plan(AllAtOnce(), approve=False), 0.0) == 0
 

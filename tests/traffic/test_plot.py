@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.traffic.axes import Scale, latency_range, latency_text, latency_ticks, time_text, time_ticks
-from headgate.traffic.plot import HEIGHT, LEFT, RIGHT, STYLE, WIDTH, plot
+from headgate.traffic.plot import HEIGHT, LEFT, RIGHT, STYLE, WIDTH, plot, words
 from headgate.traffic.result import Event, Result, Second
 from tests.system.engine import ROOT
 from tests.traffic.results import BEGAN, eventful, result
@@ -36,6 +36,10 @@ def test_it_says_in_words_what_it_shows() -> None:
         "903 requests in 10 s by up to 30 users; 2 failed. Latency of all that were answered: p50 1 ms, p90 1 ms, "
         "p99 5 ms, max 9 ms. Meanwhile: at 2 s Updating; at 6 s version 2 <in> force."
     )
+
+
+def test_one_request_is_no_requests() -> None:
+    assert words(result(Second(1.0, 1, [1000]))).startswith("1 request in 1 s by ")
 
 
 def test_a_second_without_an_answer_breaks_the_lines_and_is_marked() -> None:

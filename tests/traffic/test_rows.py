@@ -27,7 +27,9 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
     path = tmp_path / "rows.json"
     with pytest.raises(NotFound, match="There is no file"):
         read_rows(path)
-    for content in (b"a,b\n1,2\n", b"\xff\xfe", b'{"a": 1}\nx'):
+    with pytest.raises(NotFound, match="cannot be read: File name too long"):
+        read_rows(tmp_path / ("x" * 300))
+    for content in (b"a,b\n1,2\n", b"\xff\xfe", b'{"a": 1}\nx', b"[" * 200_000, b"1\n" + b"[" * 200_000):
         path.write_bytes(content)
         with pytest.raises(InvalidInput, match="is no JSON"):
             read_rows(path)

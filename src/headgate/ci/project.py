@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from headgate.core import names
+from headgate.core import durations, names
 from headgate.errors import UsageError
-from headgate.rollout.from_spec import strategy_of
+from headgate.rollout.from_spec import rhythm_of, strategy_of
 from headgate.rollout.plan import Analyse, compile_plan
 from headgate.spec import FILE_NAME, Environment, Project
 from headgate.spec.hosting import Kind
@@ -22,9 +22,14 @@ LONGEST_JOB = 355
 """Minutes; GitHub ends a job after six hours."""
 AROUND = 45
 """Minutes that a job gets besides the rollout's own time: setting up, starting instances, draining, a probe."""
-FIELDS = 5
+FIELDS = {"minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12), "weekday": (0, 6)}
+"""What cron counts, from where to where."""
+_TIMES = re.compile(r"(?:\*|([0-9]{1,2})(?:-([0-9]{1,2}))?)(?:/([0-9]{1,2}))?")
 BASE_IMAGE = "base-image.txt"
 """In the project's folder: the image that its images start from, by digest. Committed, so that a change is reviewed."""
+
+REQUIREMENTS = "headgate-requirements.txt"
+"""There, too: what workflows install, each file by its hash. `headgate ci requirements` writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,7 @@ class Delivery:
 
     @classmethod
     def of(cls, project: Project, folder: str = ".") -> "Delivery":
-        """The project, which is in `folder` of its repository. Raises UsageError for what workflows cannot say."""
+        """The project, in `folder` of its repository. Raises UsageError for what workflows cannot say or do."""
         spec = project.spec
         if spec.github is None:
             raise UsageError(
@@ -99,6 +104,8 @@ class Delivery:
                 "No environment of headgate.yaml is on AWS, and workflows deliver nowhere else.",
                 hint="Give one `target: aws`, with account and region.",
             )
+        for site in sites[:-1]:
+            _require_followed(site, sites[-1])
         return cls(
             project=spec.project,
             branch=spec.github.branch,
@@ -128,13 +135,24 @@ def _site(project: str, name: str, found: Environment) -> Site:
     assert found.region is not None
     strategy, approve = strategy_of(found)
     analyses = [step for step in compile_plan(strategy, approve=approve) if isinstance(step, Analyse)]
-    longest = sum(step.bake + step.wait for step in analyses)
+    longest = sum(step.bake + rhythm_of(found).delay + step.wait for step in analyses)
     return Site(project, name, found.account, found.region, found.hosting.kind, longest)
+
+
+def _require_followed(site: Site, last: Site) -> None:
+    """What comes after an environment has to wait for its verdict. Raises UsageError where no job lives that long."""
+    if not site.followed:
+        raise UsageError(
+            f"A rollout in {site.name} may take {durations.text(math.ceil(site.watched / 60) * 60)}, and GitHub ends a "
+            f"job after six hours: {last.name} would be delivered before {site.name} has its verdict.",
+            hint=f"environments/{site.name}/rollout: shorten `bake` or `wait`, or take fewer steps; only the last "
+            "environment may take longer.",
+        )
 
 
 def _watched(project: Project) -> list[str]:
     spec = project.spec
-    found = [FILE_NAME, BASE_IMAGE]
+    found = [FILE_NAME, BASE_IMAGE, REQUIREMENTS]
     if not spec.data.source.startswith("sklearn:"):
         source = posixpath.normpath(_plain("data/source", spec.data.source))
         folder = posixpath.dirname(source)
@@ -164,9 +182,27 @@ def _plain(key: str, value: str) -> str:
 
 
 def _cron(schedule: str | None) -> str | None:
-    if schedule is not None and len(schedule.split()) != FIELDS:
+    """The schedule, if GitHub takes it."""
+    if schedule is None:
+        return None
+    hint, parts = "Such as `0 3 * * 1`: Mondays at three, UTC.", schedule.split()
+    if len(parts) != len(FIELDS):
         raise UsageError(
-            f"github/schedule is {schedule!r}; cron has {FIELDS} fields: minute, hour, day, month, weekday.",
-            hint="Such as `0 3 * * 1`: Mondays at three, UTC.",
+            f"github/schedule is {schedule!r}; cron has {len(FIELDS)} fields: {', '.join(FIELDS)}.", hint=hint
         )
+    for part, (name, (least, most)) in zip(parts, FIELDS.items(), strict=True):
+        if not all(_within(times, least, most) for times in part.split(",")):
+            raise UsageError(
+                f"github/schedule is {schedule!r}; its {name} is {part!r}, which should count from {least} to {most}.",
+                hint=hint,
+            )
     return schedule
+
+
+def _within(times: str, least: int, most: int) -> bool:
+    """Whether this is `*`, a number or a span within bounds, each perhaps with a step."""
+    found = _TIMES.fullmatch(times)
+    if found is None:
+        return False
+    first, last = int(found[1] or least), int(found[2] or found[1] or most)
+    return least <= first <= last <= most and 1 <= int(found[3] or 1) <= most

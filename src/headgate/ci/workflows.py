@@ -13,10 +13,9 @@ Pull requests never reach what serves: their image is kept to be looked at, and 
 import json
 from collections.abc import Callable, Sequence
 
-import headgate
 from headgate.ci import actions
 from headgate.ci.files import sealed
-from headgate.ci.project import Delivery, Site
+from headgate.ci.project import REQUIREMENTS, Delivery, Site
 from headgate.ci.text import fill
 from headgate.core import names
 
@@ -65,7 +64,7 @@ def _deliver(delivery: Delivery) -> str:
             needs=_needs("build", previous),
             push=_push(site, "merged"),
             register=fill("register", {"site": site.name}),
-            release=fill("release", {"site": site.name, "watch": _watch(site), "bucket": site.bucket}),
+            release=_release(site),
         )
         for site, previous in zip(delivery.sites, before, strict=False)
     ]
@@ -147,14 +146,15 @@ def _common(delivery: Delivery) -> dict[str, str]:
         "folder": delivery.folder,
         "store": delivery.store,
         "branch": _quoted(delivery.branch),
-        "version": headgate.__version__,
+        "requirements": REQUIREMENTS,
         "python": PYTHON,
         "checkout": actions.CHECKOUT,
         "setup_python": actions.SETUP_PYTHON,
         "upload": actions.UPLOAD,
         "download": actions.DOWNLOAD,
     }
-    return values | {"head": fill("head", values), "setup": fill("setup", values)}
+    values |= {"head": fill("head", values), "install": fill("install", values)}
+    return values | {"setup": fill("setup", values)}
 
 
 def _candidate(delivery: Delivery, workflow: str) -> dict[str, str]:
@@ -198,6 +198,12 @@ def _build(delivery: Delivery) -> str:
 
 def _push(site: Site, tag: str) -> str:
     return fill("push", {"registry": site.registry, "tag": tag, "image": site.image})
+
+
+def _release(site: Site) -> str:
+    """Roll out; and ask a row, where it is known then that the new version answers."""
+    ask = fill("ask", {"site": site.name, "bucket": site.bucket}) if site.followed else ""
+    return fill("release", {"site": site.name, "watch": _watch(site)}) + ask
 
 
 def _watch(site: Site) -> str:

@@ -1,7 +1,8 @@
 """`headgate plan`."""
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from headgate.cli.output import Table
 from headgate.errors import GateFailed
 
 if TYPE_CHECKING:
+    from headgate.infra.alarms import Alarm
+    from headgate.infra.statement import Role
     from headgate.planning.cost import Crossing, Forecast, Linear
     from headgate.planning.exclusions import Rule
     from headgate.planning.prices import Prices
@@ -19,6 +22,13 @@ if TYPE_CHECKING:
     from headgate.spec import Environment, Project
 
 USUAL_TRAFFIC = "60/min"
+
+
+def _number_only(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
+    """`nan` is within any range: Click only asks whether it is outside."""
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no number of milliseconds.")
+    return value
 
 
 @click.command(
@@ -34,7 +44,7 @@ USUAL_TRAFFIC = "60/min"
 )
 @click.option(
     "--latency", type=click.FloatRange(0.1, 60_000), default=50.0, show_default=True, metavar="MS",
-    help="Milliseconds that a request takes, for the forecast.",
+    callback=_number_only, help="Milliseconds that a request takes, for the forecast.",
 )  # fmt: skip
 @click.option(
     "--prices", "price_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="A file of prices."
@@ -53,15 +63,16 @@ def command(
     """
     from headgate.planning.exclusions import Facts, applying
     from headgate.planning.timeline import timeline
-    from headgate.planning.traffic import per_second
-    from headgate.rollout.from_spec import strategy_of
+    from headgate.planning.traffic import per_second, refused
+    from headgate.rollout.from_spec import rhythm_of, strategy_of
     from headgate.rollout.plan import compile_plan
 
     name, rate = call.environment(environment), per_second(traffic)
     found = call.project.spec.environments[name]
     strategy, approve = strategy_of(found)
     rules: tuple[Rule, ...] = applying(Facts.of(found)) if found.target == "aws" else ()
-    times = timeline(compile_plan(strategy, approve=approve), rate)
+    times = timeline(compile_plan(strategy, approve=approve), rate, delay=rhythm_of(found).delay)
+    advice = [*times.advice, *(refused(found, rate, latency / 1000) if found.target == "aws" else ())]
     document: dict[str, Any] = {
         "project": call.project.name,
         "environment": name,
@@ -69,18 +80,22 @@ def command(
         "requests_per_second": rate,
         "steps": [_finite(asdict(stage)) for stage in times.stages],
         **_finite({"least_seconds": times.least, "expected_seconds": times.expected}),
-        "advice": list(times.advice),
+        "advice": advice,
         "exclusions": [_rule(rule) for rule in rules],
+        "roles": {},
         "permissions": {},
         "cost": None,
     }
-    parts = [f"{call.project.name} in {name}, {_where(found)}, at {traffic}", "", *_steps(times)]
+    parts = [f"{call.project.name} in {name}, {_where(found)}, at {traffic}", "", *_steps(times, advice)]
     if found.target == "aws":
         prices = _prices(call, found, price_file, refresh_prices)
-        forecast = _forecast(found, rate, times, prices, latency)
-        document["cost"] = _cost(forecast, prices)
-        document["permissions"] = permissions = _permissions(call.project, name)
-        parts += [*_limits(rules), *_month(forecast, prices), *_break_even(forecast), *_rights(permissions)]
+        forecast = _forecast(call.project, name, rate, times, prices=prices, latency=latency)
+        note = prices.note(datetime.now(UTC).date())
+        document["cost"] = _cost(forecast, prices, note)
+        roles = _roles(call.project, name)
+        document["permissions"] = permissions = _permissions(roles)
+        document["roles"] = said = {role.key: _taken(role) for role in roles}
+        parts += [*_limits(rules), *_month(forecast, note), *_break_even(forecast), *_rights(said, permissions)]
     call.out.show(document, *parts)
     if any(rule.weight == "refused" for rule in rules):
         raise click.exceptions.Exit(GateFailed.exit_code)
@@ -108,31 +123,49 @@ def _refresh(call: Call, region: str, file: Path) -> None:
 
     from headgate.core.files import private_folder, write_atomic, writing
     from headgate.planning import price_list
-    from headgate.planning.prices import known_regions, write
+    from headgate.planning.prices import kept, write
 
+    known = kept(file)
     with call.out.progress("prices") as progress:
         base = os.environ.get("HEADGATE_PRICE_LIST") or price_list.BASE
         fetched = price_list.fetch(region, base=base, progress=progress)
-    known = known_regions(str(file), file.read_bytes()) if file.is_file() else {}
     with writing(file):
         private_folder(file.parent)
-        write_atomic(file, write(known | {region: fetched}, time.strftime("%Y-%m-%d", time.gmtime())))
+        write_atomic(file, write((known or {}) | {region: fetched}, time.strftime("%Y-%m-%d", time.gmtime())))
+    if known is None:
+        call.out.say(f"{file} was damaged: what it had of other regions is gone.")
     call.out.say(f"{len(fetched)} prices of {region} are in {file}.")
 
 
-def _forecast(found: "Environment", rate: float, times: "Timeline", prices: "Prices", latency: float) -> "Forecast":
+def _forecast(
+    project: "Project", name: str, rate: float, times: "Timeline", *, prices: "Prices", latency: float
+) -> "Forecast":
+    from headgate.infra.alarms import alarms
+    from headgate.infra.site import Site
     from headgate.planning.cost import Assumptions, forecast
 
-    return forecast(found, rate, times.expected, prices, Assumptions(latency=latency / 1000))
+    alarmed = sum(map(_metrics, alarms(Site.of(project.spec, name))))
+    assumed, found = Assumptions(latency=latency / 1000), project.spec.environments[name]
+    return forecast(found, rate, times.expected, prices, assumed, alarmed=alarmed)
 
 
-def _steps(times: "Timeline") -> list[str | Table]:
+def _metrics(alarm: "Alarm") -> int:
+    """How many metrics an alarm looks at: whatever of it is one, by itself or among others."""
+    from headgate.infra.alarms import Count
+
+    parts = [getattr(alarm, part.name) for part in fields(alarm)]
+    return sum(
+        isinstance(each, Count) for part in parts for each in (part.values() if isinstance(part, dict) else [part])
+    )
+
+
+def _steps(times: "Timeline", advice: list[str]) -> list[str | Table]:
     from headgate.planning.timeline import within
 
     rows = [(*_stage(stage),) for stage in times.stages]
     rows.append(("in all", within(times.least), within(times.expected), "", ""))
     heading = ("step", "at least", "expected", "canary gets", "0.2 -> 0.6 % errors found")
-    return [Table(heading, rows), *(("", *times.advice) if times.advice else ())]
+    return [Table(heading, rows), *(("", *advice) if advice else ())]
 
 
 def _stage(stage: "Stage") -> tuple[str, ...]:
@@ -155,23 +188,34 @@ def _limits(rules: "tuple[Rule, ...]") -> list[str | Table]:
     return parts
 
 
-def _permissions(project: "Project", name: str) -> dict[str, list[str]]:
+def _roles(project: "Project", name: str) -> "list[Role]":
     from headgate.infra.policies import roles
     from headgate.infra.site import Site
+
+    return list(roles(Site.of(project.spec, name)).values())
+
+
+def _taken(role: "Role") -> dict[str, str]:
+    from headgate.planning.iam import taken_on_by
+
+    return {"purpose": role.purpose, "taken_on_by": taken_on_by(role.trust)}
+
+
+def _permissions(roles: "list[Role]") -> dict[str, list[str]]:
     from headgate.planning.iam import in_words
 
-    made = roles(Site.of(project.spec, name)).values()
-    return in_words(statement for role in made for statement in role.statements)
+    return in_words(statement for role in roles for statement in role.statements)
 
 
-def _rights(permissions: dict[str, list[str]]) -> list[str | Table]:
-    parts: list[str | Table] = ["", "What each role may do"]
-    for role, said in permissions.items():
-        parts += [f"  {role}", *(f"    {line}" for line in said)]
+def _rights(roles: dict[str, dict[str, str]], permissions: dict[str, list[str]]) -> list[str | Table]:
+    parts: list[str | Table] = ["", "What each role is for, and what it may do"]
+    for role, about in roles.items():
+        parts.append(f"  {role}: {about['purpose']}; taken on by {about['taken_on_by']}")
+        parts += [f"    {line}" for line in permissions.get(role, [])]
     return parts
 
 
-def _month(forecast: "Forecast", prices: "Prices") -> list[str | Table]:
+def _month(forecast: "Forecast", note: str) -> list[str | Table]:
     rows = [
         (line.what, _number(line.quantity), line.unit, _each(line.price), _money(line.usd)) for line in forecast.lines
     ]
@@ -180,25 +224,38 @@ def _month(forecast: "Forecast", prices: "Prices") -> list[str | Table]:
     return [
         "",
         Table(("a month", "how much", "of", "USD each", "USD a month"), rows),
-        f"{forecast.total:,.2f} USD a month at {forecast.requests:,.0f} requests.{missing}",
+        f"{forecast.total:,.2f} USD a month at {_count(forecast.requests)}.{missing}",
         f"Assumed: {assumed.latency * 1000:g} ms a request, {assumed.payload:,.0f} bytes of it and its answer, "
-        f"{assumed.log:,.0f} bytes logged, {assumed.rollouts:g} rollouts, {assumed.images:g} GB of images, "
-        f"{assumed.stored:g} GB in the bucket; x86.",
-        prices.note,
+        f"{assumed.captured:,.0f} bytes where it is captured, {assumed.log:,.0f} bytes logged, {assumed.rollouts:g} "
+        f"rollouts, in them a look of {assumed.look:g} s every {assumed.tick:g} s, {assumed.function_memory:g} MB for "
+        f"Headgate's own functions, {assumed.images:g} GB of images, {assumed.stored:g} GB in the bucket; x86.",
+        note,
     ]
 
 
 def _break_even(forecast: "Forecast") -> list[str | Table]:
-    if forecast.cheapest is None:
+    if not forecast.compared:
         return ["", "No way of hosting has all its prices here, so none can be compared."]
     rows = [(way.kind, way.says, *_costs(way, forecast.requests)) for way in forecast.ways]
     return [
         "",
         Table(("hosting", "as", "USD fixed", "USD a million requests", "USD at this traffic"), rows),
-        f"At {forecast.requests:,.0f} requests a month {forecast.cheapest.kind} is the cheapest.",
+        _cheapest(forecast),
         *(_crossing(found) for found in forecast.crossings),
         "Not compared: data in and out of SageMaker endpoints, and whether so many instances carry the traffic.",
     ]
+
+
+def _cheapest(forecast: "Forecast") -> str:
+    said = f"{_count(forecast.requests)} a month {forecast.compared[0].kind} is the cheapest"
+    if not forecast.uncompared:
+        return f"At {said}."
+    return f"Of those whose prices are known, at {said}; not compared: {', '.join(forecast.uncompared)}."
+
+
+def _count(requests: float) -> str:
+    number = f"{requests:,.0f}"
+    return f"{number} request" if number == "1" else f"{number} requests"
 
 
 def _costs(way: "Linear", requests: float) -> tuple[str, str, str]:
@@ -210,7 +267,7 @@ def _costs(way: "Linear", requests: float) -> tuple[str, str, str]:
 def _crossing(found: "Crossing") -> str:
     if found.requests is None:
         return f"{found.below} is cheaper than {found.above} at any traffic."
-    return f"{found.below} is cheaper than {found.above} below {found.requests:,.0f} requests a month."
+    return f"{found.below} is cheaper than {found.above} below {_count(found.requests)} a month."
 
 
 def _number(value: float) -> str:
@@ -239,11 +296,11 @@ def _rule(rule: "Rule") -> dict[str, str]:
     }
 
 
-def _cost(forecast: "Forecast", prices: "Prices") -> dict[str, Any]:
+def _cost(forecast: "Forecast", prices: "Prices", note: str) -> dict[str, Any]:
     ways = [{**asdict(way), "usd": way.month(forecast.requests)} for way in forecast.ways]
     return {
         "region": prices.region,
-        "prices": prices.note,
+        "prices": note,
         "requests": forecast.requests,
         "assumptions": asdict(forecast.assumptions),
         "lines": [asdict(line) for line in forecast.lines],

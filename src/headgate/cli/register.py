@@ -21,7 +21,8 @@ def command(call: Call, *, asked: str | None, environment: str | None, dry_run: 
     """Register the package as a model version.
 
     Takes the newest package. The version waits for approval (`headgate approve`). The same package again gives the
-    version that exists, and puts its archive back where that was lost. Each environment on AWS has versions of its own.
+    version that exists, and puts its archive back where that was lost. On AWS the same package with another image is
+    another version, and each environment has versions of its own.
     """
     from headgate.data.packages import Packages
     from headgate.hosting.registry import Registry
@@ -31,8 +32,9 @@ def command(call: Call, *, asked: str | None, environment: str | None, dry_run: 
     package.verify()
     target = call.registry_target(environment)
     registry = Registry(target.connection)
-    url, found = target.url(package), registry.find_digest(project.name, package.digest)
-    image = found.image if found else target.image(asked, headgate.__version__)
+    image = target.image(asked, headgate.__version__) if asked else ""
+    url, found = target.url(package), registry.find_digest(project.name, package.digest, image)
+    image = found.image if found else image or target.image(None, headgate.__version__)
     if dry_run:
         said = f"it is version {found.number} already" if found else f"would upload it to {url} and register it"
         document = {"project": project.name, "package": package.digest, "url": url, "dry_run": True}

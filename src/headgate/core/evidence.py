@@ -26,6 +26,14 @@ class Rhythm:
         return int((now - self.lag) // self.period) * self.period
 
 
+BY_SECOND = Rhythm()
+"""The engine's: what happens is known at once."""
+OF_ENDPOINTS = Rhythm(period=60, lag=180, delay=180)
+"""CloudWatch's, of SageMaker's endpoints."""
+OF_FUNCTIONS = Rhythm(period=60, lag=120, delay=120)
+"""CloudWatch's, of Lambda functions: a minute is looked at a minute after its end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """One variant in one window: units that were first seen, first failed, and were first slower than the baseline's

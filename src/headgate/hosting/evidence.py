@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from headgate.core.evidence import Baseline, Counts, Rhythm, Tail, Window
+from headgate.core.evidence import BY_SECOND, Baseline, Counts, Tail, Window
 from headgate.hosting.session import Connection, domain_errors
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Question:
 class Evidence:
     """What the platform counted of the variants `stable` and `canary`. All times are epoch seconds."""
 
-    rhythm = Rhythm()
+    rhythm = BY_SECOND
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 
-from headgate.core.evidence import Counts, Rhythm, Window
+from headgate.core.evidence import OF_ENDPOINTS, Counts, Window
 from headgate.hosting.evidence import CANARY, SAGEMAKER, SLOWNESS, STABLE, Evidence, Question, Values, weighed
 from headgate.hosting.session import Connection
 
@@ -23,7 +23,7 @@ MINUTE = 60
 class EvidenceByMinute(Evidence):
     """See `Evidence`."""
 
-    rhythm = Rhythm(period=MINUTE, lag=180, delay=180)
+    rhythm = OF_ENDPOINTS
 
     def __init__(self, connection: Connection, clock: Callable[[], float] = time.time) -> None:
         super().__init__(connection)

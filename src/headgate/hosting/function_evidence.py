@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from headgate.core.evidence import Baseline, Counts, Rhythm, Tail, Window
+from headgate.core.evidence import OF_FUNCTIONS, Baseline, Counts, Tail, Window
 from headgate.hosting.evidence import CANARY, HEADGATE, PERCENTILES, STABLE, Values, read_metrics, weighed
 from headgate.hosting.functions import ALIAS
 from headgate.hosting.session import Connection
@@ -62,7 +62,7 @@ class _Question:
 class FunctionEvidence:
     """What was counted of a version `stable` and a version `canary` behind the alias. All times are epoch seconds."""
 
-    rhythm = Rhythm(period=MINUTE, lag=120, delay=120)
+    rhythm = OF_FUNCTIONS
 
     def __init__(self, connection: Connection, function: str, now: Callable[[], float] = time.time) -> None:
         self._connection = connection

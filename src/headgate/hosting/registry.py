@@ -2,8 +2,9 @@
 a project has a group of its own (`core.names`), as it may be in another account.
 
 A version is found again by its digest: the package description of every version that Headgate registers ends with it,
-and the list of versions shows descriptions, so that one call answers "is this package registered already?". The
-newest approved version is the one with the highest number, whatever was approved last: approving an old version again
+and the list of versions shows descriptions, so that one call answers "is this package registered already?". On AWS a
+version is a package and the image that runs it: the same package with another image is another version. The newest
+approved version is the one with the highest number, whatever was approved last: approving an old version again
 must not make it the newest.
 """
 
@@ -71,11 +72,17 @@ class Registry:
             )
         return self._describe(answer["ModelPackageArn"])
 
-    def find_digest(self, project: str, digest: str) -> ModelVersion | None:
-        """The version that was registered with this digest, or None."""
-        for summary in self._summaries(project):
-            if summary.get("ModelPackageDescription", "") == _description(project, digest):
-                return self._describe(summary["ModelPackageArn"])
+    def find_digest(self, project: str, digest: str, image: str = "") -> ModelVersion | None:
+        """The newest version that was registered with this digest, or None. On AWS, where `image` names one by its
+        digest, the newest that has this image too, wherever it is kept."""
+        told = (
+            s for s in self._summaries(project) if s.get("ModelPackageDescription") == _description(project, digest)
+        )
+        wanted = _image_digest(image) if self._connection.environment else ""
+        for summary in sorted(told, key=_number, reverse=True):
+            found = self._describe(summary["ModelPackageArn"])
+            if not wanted or _image_digest(found.image) == wanted:
+                return found
         return None
 
     def version(self, project: str, number: int) -> ModelVersion:
@@ -136,6 +143,10 @@ class Registry:
 
 def _description(project: str, digest: str) -> str:
     return f"{project} sha256:{digest}"
+
+
+def _image_digest(image: str) -> str:
+    return image.partition("@")[2]
 
 
 def _number(summary: "ModelPackageSummaryTypeDef") -> int:

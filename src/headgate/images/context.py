@@ -2,7 +2,7 @@
 
 Dockerfile, .dockerignore
 pip/requirements.txt      every file to install, with its hash
-pip/headgate-*.whl        where Headgate runs from its source tree
+pip/headgate-*.whl        where Headgate runs from its source tree, or was installed from a wheel
 model/                    the package, unpacked; for a model in Lambda only: SageMaker brings the package itself
 
 The image for delivery holds no package: it is Headgate itself, for the functions that stand around models
@@ -25,7 +25,7 @@ from headgate.core.files import filling
 from headgate.core.manifest import MANIFEST_NAME, Manifest
 from headgate.core.progress import Progress, silent
 from headgate.errors import InvalidInput
-from headgate.images.pins import Pin, Platform, build_wheel, pin
+from headgate.images.pins import Pin, Platform, keep_wheel, pin
 
 Target = Literal["sagemaker", "lambda", "delivery"]
 
@@ -85,7 +85,7 @@ def write_context(image: Image, folder: Path, *, progress: Progress = silent) ->
         requirements = model / _REQUIREMENTS if model and (model / _REQUIREMENTS).is_file() else None
         (new / "pip").mkdir()
         progress("building Headgate's wheel", None)
-        wheel = build_wheel(new / "pip")
+        wheel = keep_wheel(new / "pip")
         progress("pinning what it needs", None)
         pins = pin(_wanted(image, wheel), requirements, image.platform, wheel)
         (new / "pip" / "requirements.txt").write_text("".join(each.line("/pip") for each in pins))

@@ -2,19 +2,22 @@
 
 pip resolves, as a dry run and for the image's platform, with every installed version as a constraint; its report names
 each file and its hash. So the image gets what was tested here, and neither a new release nor another file under an old
-name can enter between now and the build. Headgate itself comes as a wheel where it runs from its source tree.
+name can enter between now and the build. Headgate itself comes as a wheel where it runs from its source tree, and where
+it was installed from a wheel: its name need not be anybody's in a package index.
 """
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import distributions
+from importlib.metadata import PackageNotFoundError, distribution, distributions
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
 
 import headgate
 from headgate.core.digest import sha256_file
@@ -48,6 +51,25 @@ def python_version() -> str:
     return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
+def keep_wheel(folder: Path) -> Path | None:
+    """Headgate's wheel in `folder`: built from its source tree, or the one that it was installed from; None where it
+    comes from a package index. Raises InvalidInput where the one that it was installed from is gone or is another."""
+    try:
+        text = distribution("headgate").read_text("direct_url.json")
+    except PackageNotFoundError:
+        text = None
+    said = json.loads(text) if text else {}
+    built, address = build_wheel(folder), urlsplit(said.get("url", ""))
+    path, digest = Path(unquote(address.path)), said.get("archive_info", {}).get("hashes", {}).get("sha256")
+    if built or address.scheme != "file" or path.suffix != ".whl":
+        return built
+    if not path.is_file() or sha256_file(path) != digest:
+        raise InvalidInput(
+            f"Headgate was installed from {path}, which is gone or another now.", hint="Install it again."
+        )
+    return Path(shutil.copyfile(path, folder / path.name))
+
+
 def build_wheel(folder: Path) -> Path | None:
     """Headgate's wheel in `folder`, built from its source tree; None where it was installed without one."""
     tree = Path(headgate.__file__).parents[2]
@@ -64,10 +86,13 @@ def build_wheel(folder: Path) -> Path | None:
     return next(folder.glob("headgate-*.whl"))
 
 
-def pin(wanted: Sequence[str], more: Path | None, platform: Platform, wheel: Path | None) -> list[Pin]:
+def pin(
+    wanted: Sequence[str], more: Path | None, platform: Platform, wheel: Path | None, *, python: str = ""
+) -> list[Pin]:
     """Everything that `wanted`, and the requirements file `more`, need on `platform`, by name.
 
-    `wanted` may name `wheel`. Raises Unavailable where pip finds no answer, InvalidInput for what has no version.
+    `python`: its version there, such as 3.12, if it is another than here. `wanted` may name `wheel`. Raises Unavailable
+    where pip finds no answer, InvalidInput for what has no version.
     """
     with tempfile.TemporaryDirectory(prefix="headgate-") as scratch:
         constraints, report = Path(scratch) / "constraints.txt", Path(scratch) / "report.json"
@@ -76,7 +101,7 @@ def pin(wanted: Sequence[str], more: Path | None, platform: Platform, wheel: Pat
             [
                 *(sys.executable, "-I", "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet"),
                 *("--report", str(report), "--constraint", str(constraints), "--target", scratch),
-                *("--only-binary", ":all:", "--python-version", python_version(), *_tags(platform)),
+                *("--only-binary", ":all:", "--python-version", python or python_version(), *_tags(platform)),
                 *wanted,
                 *(("--requirement", str(more)) if more else ()),
             ],
@@ -107,11 +132,11 @@ def _pin(item: dict[str, Any], wheel: Path | None) -> Pin:
 def _constraints(more: Path | None) -> Iterator[str]:
     """The installed versions, but of what the package's own requirements name: there its word counts."""
     lines = more.read_text(encoding="utf-8").splitlines() if more else []
-    named = {_normal(found[0]) for line in lines if (found := re.match(r"[A-Za-z0-9][\w.-]*", line.strip()))}
-    for distribution in distributions():
-        name = _normal(distribution.name)
+    named = {_normal(match[0]) for line in lines if (match := re.match(r"[A-Za-z0-9][\w.-]*", line.strip()))}
+    for found in distributions():
+        name = _normal(found.name)
         if name not in named and name != "headgate":
-            yield f"{name}=={distribution.version}\n"
+            yield f"{name}=={found.version}\n"
 
 
 def _tags(platform: Platform) -> Iterator[str]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from headgate.core import names
 from headgate.core.endpoints import EndpointState
 from headgate.core.versions import ModelVersion
-from headgate.errors import NotFound, Refused
+from headgate.errors import NotFound, Refused, RunsAlready
 from headgate.hosting import canary
 from headgate.hosting.alias import BESIDE, Labels, image_of, label_of, number_of, same_image
 from headgate.hosting.deployment import TAG_LAST_GOOD, TAG_PROJECT, TAG_ROLLOUT, Place, version_in
@@ -41,7 +41,7 @@ def function_rollout_terms(
     """What rolling this version out takes. `at_once` overrides the spec: no canary, no comparison.
 
     Raises NotFound where there is no function or alias, Refused where the present state forbids it: an open rollout, a
-    version that may not be deployed or runs already, a function of another project.
+    version that may not be deployed, a function of another project; RunsAlready for a version that runs already.
     """
     place, number = function_place(project.name, environment), rollouts.next_number()
     there = _There(Functions(connection), place)
@@ -115,11 +115,11 @@ class _There:
             )
 
     def require_other(self, label: str, image: str, version: ModelVersion) -> None:
-        """Raises Refused where the alias runs this already."""
+        """Raises RunsAlready where the alias runs this already."""
         runs = self._functions.release(self.function, self.alias.version)
         same = same_image(runs.image, image)
         if self.state.config_name == label or (same and runs.settings == self.latest.settings):
-            raise Refused(
+            raise RunsAlready(
                 f"{self.function} runs version {version.number} already.",
                 hint="`headgate train` makes a new candidate.",
             )

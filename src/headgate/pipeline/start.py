@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from headgate.core import names
 from headgate.core.endpoints import EndpointState, Serverless
 from headgate.core.versions import ModelVersion
-from headgate.errors import NotFound, Refused, UsageError
+from headgate.errors import NotFound, Refused, RunsAlready, UsageError
 from headgate.hosting import canary
 from headgate.hosting.deployment import TAG_LAST_GOOD, TAG_PROJECT, TAG_ROLLOUT, Place, of, version_in
 from headgate.hosting.endpoints import Endpoints
@@ -68,8 +68,8 @@ def rollout_terms(
 ) -> Terms:
     """What rolling this version out takes. `at_once` overrides the spec: no canary, no comparison.
 
-    Raises Refused where the present state forbids it: an open rollout, a version that may not be deployed or runs
-    already, an endpoint that is busy or not ours.
+    Raises Refused where the present state forbids it: an open rollout, a version that may not be deployed, an endpoint
+    that is busy or not ours; RunsAlready for a version that runs already.
     """
     endpoints, place = Endpoints(connection), place_of(project, environment)
     number = rollouts.next_number()
@@ -80,7 +80,7 @@ def rollout_terms(
     steps = compile_plan(strategy, approve=approve)
     require_approval(version, steps)
     if current is not None and current.config_name == of(version, place).config:
-        raise Refused(
+        raise RunsAlready(
             f"{place.endpoint} runs version {version.number} already.", hint="`headgate train` makes a new candidate."
         )
     before = current.config_name if current else ""

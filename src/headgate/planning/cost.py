@@ -15,6 +15,12 @@ from headgate.spec.hosting import Function, Kind, Serverless
 
 GB = 1e9
 MB_IN_GB = 1024.0
+LOOKS_BESIDE = 10
+"""Looks at a rollout before its first step and after its last."""
+METRICS_OF_A_METHOD = 5
+"""4XXError, 5XXError, Count, IntegrationLatency and Latency: what API Gateway's detailed metrics are."""
+METRICS_OF_A_FUNCTION = 6
+"""What our handler counts of itself, of the version and of the alias (serving.aws_lambda.metrics)."""
 WAYS: tuple[Kind, ...] = ("realtime", "serverless", "lambda")
 
 
@@ -36,10 +42,13 @@ class Assumptions:
     """GB of images that are kept."""
     stored: float = 5.0
     """GB of packages, reports and logs in the bucket."""
-    front_memory: float = 512.0
-    """MB of the function between API Gateway and the endpoint."""
-    tick: float = 60.0
-    """Seconds between two looks of the state machine, each of which is three transitions."""
+    function_memory: float = 512.0
+    """MB of Headgate's own functions: that between API Gateway and the endpoint, and that which looks."""
+    tick: float = 15.0
+    """Seconds between two looks at a rollout, each of which is three transitions and a call of the function that looks.
+    Evidence of a minute is looked at four times."""
+    look: float = 1.0
+    """Seconds that one look takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +106,20 @@ class Forecast:
         return tuple(line.what for line in self.lines if line.usd is None)
 
     @property
-    def cheapest(self) -> Linear | None:
-        """The way of hosting that costs least at this traffic, of those whose prices are known."""
+    def compared(self) -> tuple[Linear, ...]:
+        """The ways of hosting whose prices are known, what costs least at this traffic first."""
         known = [(month, way) for way in self.ways if (month := way.month(self.requests)) is not None]
-        return min(known, key=lambda pair: pair[0])[1] if known else None
+        return tuple(way for _, way in sorted(known, key=lambda pair: pair[0]))
+
+    @property
+    def uncompared(self) -> tuple[Kind, ...]:
+        """The ways of hosting of which a price is not known: any of them may be the cheapest."""
+        return tuple(way.kind for way in self.ways if way.month(self.requests) is None)
+
+    @property
+    def cheapest(self) -> Linear | None:
+        """The way of hosting that costs least at this traffic; None unless the prices of all are known."""
+        return None if self.uncompared else self.compared[0]
 
 
 def forecast(
@@ -109,14 +128,19 @@ def forecast(
     rollout_seconds: float,
     prices: Prices,
     assumptions: Assumptions,
+    *,
+    alarmed: int = 0,
 ) -> Forecast:
-    """A month of an environment. `rollout_seconds`: how long one rollout takes."""
+    """A month of an environment. `rollout_seconds`: how long one rollout takes. `alarmed`: how many metrics its alarms
+    look at; an alarm of the share of one in another is paid for both."""
     requests = requests_per_second * SECONDS_A_MONTH
     ways = tuple(way(kind, environment, prices, assumptions) for kind in WAYS)
     lines = (
         *_hosting(environment, requests, rollout_seconds, prices, assumptions),
         *_front(environment, requests, prices, assumptions),
-        *_standing(environment, requests, rollout_seconds, prices, assumptions),
+        *_watching(environment, alarmed, prices),
+        *_standing(environment, requests, prices, assumptions),
+        *_delivery(rollout_seconds, prices, assumptions),
     )
     return Forecast(requests, lines, ways, tuple(_crossings(ways)), assumptions)
 
@@ -158,7 +182,7 @@ def _hosting(
         size = (environment.hosting.serverless or Serverless()).memory
         second = prices.usd(f"sagemaker.serverless.{size // 1024}")
         yield _line(f"serverless endpoint, {size} MB", requests * latency, "seconds", second)
-        data = prices.usd("sagemaker.serverless.data")
+        data = prices.usd("sagemaker.data")
         yield _line("serverless endpoint: data in and out", requests * assumptions.payload / GB, "GB", data)
     else:
         memory = (environment.hosting.function or Function()).memory
@@ -173,18 +197,26 @@ def _front(environment: Environment, requests: float, prices: Prices, assumption
     yield _line("API Gateway", requests, "requests", prices.usd("api.request"))
     if environment.hosting.kind != "lambda":
         yield _line("function before the endpoint: requests", requests, "requests", prices.usd("lambda.request"))
-        seconds = requests * assumptions.latency * assumptions.front_memory / MB_IN_GB
-        name = f"function before the endpoint: {assumptions.front_memory:g} MB"
+        seconds = requests * assumptions.latency * assumptions.function_memory / MB_IN_GB
+        name = f"function before the endpoint: {assumptions.function_memory:g} MB"
         yield _line(name, seconds, "GB-seconds", prices.usd("lambda.gb_second"))
 
 
-def _standing(
-    environment: Environment, requests: float, rollout_seconds: float, prices: Prices, assumptions: Assumptions
-) -> Iterator[Line]:
-    """What is there whoever answers."""
-    yield _line("alarms", _alarms(environment), "metrics", prices.usd("cloudwatch.alarm"))
+def _watching(environment: Environment, alarmed: int, prices: Prices) -> Iterator[Line]:
+    """What is seen of it: metrics that AWS takes for custom ones, alarms, a dashboard."""
+    metric, front = prices.usd("cloudwatch.metric"), environment.front
+    if front is not None:
+        methods = 3 if front.origins else 2  # POST and GET; OPTIONS for web pages
+        yield _line("detailed metrics of API Gateway", METRICS_OF_A_METHOD * methods, "metrics", metric)
+    if environment.hosting.kind == "lambda":
+        yield _line("metrics of the function", METRICS_OF_A_FUNCTION, "metrics", metric)
+    yield _line("alarms", alarmed, "metrics", prices.usd("cloudwatch.alarm"))
     yield _line("composite alarm", 1, "alarms", prices.usd("cloudwatch.composite_alarm"))
     yield _line("dashboard", 1, "dashboards", prices.usd("cloudwatch.dashboard"))
+
+
+def _standing(environment: Environment, requests: float, prices: Prices, assumptions: Assumptions) -> Iterator[Line]:
+    """What is there whoever answers."""
     yield _line("logs, written", requests * assumptions.log / GB, "GB", prices.usd("logs.written"))
     yield _line("key", 1, "keys", prices.usd("kms.key"))
     yield _line("images", assumptions.images, "GB", prices.usd("ecr.stored"))
@@ -192,18 +224,14 @@ def _standing(
     if environment.capture is not None and environment.hosting.kind != "lambda":
         captured = requests * environment.capture.sampling / 100 * assumptions.captured / GB
     yield _line("bucket, with a month's captures", assumptions.stored + captured, "GB", prices.usd("s3.stored"))
-    looks = assumptions.rollouts * (rollout_seconds / assumptions.tick + 10)
+
+
+def _delivery(rollout_seconds: float, prices: Prices, assumptions: Assumptions) -> Iterator[Line]:
+    """What rolls out: the state machine, and the function that it calls."""
+    looks = assumptions.rollouts * (rollout_seconds / assumptions.tick + LOOKS_BESIDE)
     yield _line("state machine", 3 * looks, "transitions", prices.usd("states.transition"))
-
-
-def _alarms(environment: Environment) -> int:
-    """How many metrics the alarms that `infra` makes look at: that is what AWS bills.
-
-    Each looks at one but latency, which looks at two, and the errors of a model's function, which are made of four.
-    """
-    door, model = environment.front is not None, environment.hosting.kind == "lambda"
-    errors, latency, letters = 4 if model else 1, 2, 1
-    return errors + latency + letters + (door or model) + door + (environment.alarms.quiet is not None)
+    each, name = _lambda_each(prices, assumptions.function_memory, assumptions.look), "function that looks at rollouts"
+    yield _line(name, looks, "looks", each)
 
 
 def _crossings(ways: Sequence[Linear]) -> Iterator[Crossing]:
@@ -230,7 +258,7 @@ def crossing(one: Linear, other: Linear) -> Crossing | None:
 
 
 def _front_each(prices: Prices, assumptions: Assumptions) -> float | None:
-    return _lambda_each(prices, assumptions.front_memory, assumptions.latency)
+    return _lambda_each(prices, assumptions.function_memory, assumptions.latency)
 
 
 def _lambda_each(prices: Prices, memory: float, latency: float) -> float | None:

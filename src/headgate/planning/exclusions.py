@@ -18,7 +18,7 @@ from headgate.spec import Environment
 from headgate.spec.hosting import Kind
 
 Weight = Literal["refused", "replaced", "told"]
-ACCELERATED = re.compile(r"ml\.(g|p|inf|trn)[0-9]")
+ACCELERATED = re.compile(r"ml\.(g|gr|p|inf|trn|dl)[0-9]")
 """The families of instances with accelerators."""
 
 

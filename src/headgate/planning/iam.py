@@ -46,6 +46,18 @@ TOGETHER: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"kms:Decrypt", "kms:GenerateDataKey"}), "use the key"),
     (frozenset({"s3:PutObject", "s3:AbortMultipartUpload"}), "write objects"),
     (frozenset({"states:SendTaskSuccess", "states:SendTaskFailure"}), "answer a waiting task"),
+    (frozenset({"lambda:TagResource", "lambda:UntagResource"}), "change tags"),
+    (frozenset({"sagemaker:AddTags", "sagemaker:DeleteTags"}), "change tags"),
+    (
+        frozenset(f"logs:{verb}LogDelivery" for verb in ("Create", "Get", "Update", "Delete"))
+        | {"logs:ListLogDeliveries"},
+        "set up log deliveries",
+    ),
+    (
+        frozenset(f"xray:{name}" for name in ("PutTraceSegments", "PutTelemetryRecords"))
+        | {"xray:GetSamplingRules", "xray:GetSamplingTargets"},
+        "write traces",
+    ),
 )
 """Actions that are one thing to people."""
 OWN = {
@@ -55,12 +67,23 @@ OWN = {
     "iam:PassRole": "hand the role on",
     "kms:Decrypt": "decrypt with the key",
     "kms:GenerateDataKey": "encrypt with the key",
+    "lambda:GetAlias": "look at the alias",
+    "lambda:GetFunction": "look at the function",
     "lambda:InvokeFunction": "call the function",
+    "lambda:ListVersionsByFunction": "list the function's versions",
+    "lambda:TagResource": "add tags",
+    "lambda:UntagResource": "delete tags",
+    "lambda:UpdateAlias": "move the alias",
+    "lambda:UpdateFunctionCode": "change the function's code",
+    "s3:AbortMultipartUpload": "break uploads off",
     "s3:DeleteObject": "delete objects",
     "s3:GetObject": "read objects",
     "s3:ListBucket": "list the bucket",
     "s3:PutObject": "write objects",
     "sagemaker:InvokeEndpoint": "ask the endpoint",
+    "sagemaker:UpdateEndpointWeightsAndCapacities": "move traffic between variants",
+    "states:SendTaskFailure": "answer a waiting task",
+    "states:SendTaskSuccess": "answer a waiting task",
     "states:StartExecution": "start the state machine",
     "sts:AssumeRole": "take the role on",
 }
@@ -103,6 +126,28 @@ class Permission(Protocol):
     def conditions(self) -> Mapping[str, Mapping[str, str | Sequence[str]]]: ...
 
 
+class Taken(Protocol):
+    """What `taken_on_by` reads of a role's trust."""
+
+    @property
+    def service(self) -> str: ...
+    @property
+    def provider(self) -> str: ...
+    @property
+    def conditions(self) -> Mapping[str, Mapping[str, str | Sequence[str]]]: ...
+
+
+def taken_on_by(trust: Taken) -> str:
+    """Who takes a role on: `Lambda`, or `GitHub as repo:acme/iris:environment:production`."""
+    if not trust.provider:
+        name = trust.service.partition(".")[0]
+        return SERVICES.get(name, name)
+    subjects = [_or(value) for keys in trust.conditions.values() for key, value in keys.items() if key.endswith(":sub")]
+    known = {"token.actions.githubusercontent.com": "GitHub"}
+    issuer = trust.provider.partition("oidc-provider/")[2]
+    return f"{known.get(issuer, issuer)} as {_or(subjects) if subjects else 'anybody'}"
+
+
 def in_words(statements: Iterable[Permission]) -> dict[str, list[str]]:
     """Role -> a sentence for each of its statements, both in the order given."""
     said: dict[str, list[str]] = {}
@@ -119,7 +164,7 @@ def _sentence(statement: Permission) -> str:
         for key, value in keys.items()
     ]
     where = f", only where {_and(conditions)}" if conditions else ""
-    return f"may {_and(_actions(statement.actions))}: {resources}{where}"
+    return f"may {_listed(_actions(statement.actions))}: {resources}{where}"
 
 
 def _actions(actions: Sequence[str]) -> list[str]:
@@ -133,7 +178,8 @@ def _actions(actions: Sequence[str]) -> list[str]:
     for action in left:
         verb, thing = _action(action)
         things.setdefault(verb, []).extend([thing] if thing else [])
-    return said + [f"{verb} {_and([*dict.fromkeys(found)])}" if found else verb for verb, found in things.items()]
+    said += [f"{verb} {_and([*dict.fromkeys(found)])}" if found else verb for verb, found in things.items()]
+    return [*dict.fromkeys(said)]
 
 
 def _action(action: str) -> tuple[str, str]:
@@ -172,6 +218,11 @@ def _resource(resource: str) -> str:
 
 def _and(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "nothing"
+
+
+def _listed(words: Sequence[str]) -> str:
+    """As `_and`, but with commas alone where a part has an "and" of its own."""
+    return ", ".join(words) if any(" and " in word for word in words) else _and(words)
 
 
 def _or(value: str | Sequence[str]) -> str:

@@ -9,12 +9,13 @@
 
 (AWS Billing user guide, "Reading the service price list files".) It needs no account and no key. Usage types begin with
 a code for the region (`EUC1-Host:ml.m5.large`), except where us-east-1 has none. A price in tiers is taken from the
-first tier that is not free.
+first tier that is not free. What goes into an endpoint and what comes out of it, on instances or serverless, has one
+price, under two usage types.
 """
 
+import http.client
 import json
 import re
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from urllib.parse import urlsplit
 
 from headgate.core.progress import Progress, silent
 from headgate.errors import InvalidInput, Unavailable
-from headgate.planning.prices import Price
+from headgate.planning.prices import MOST_USD, Price
 
 BASE = "https://pricing.us-east-1.amazonaws.com"
 MOST_BYTES = 128 * 1024**2
@@ -53,10 +54,11 @@ def _wanted(offer: str, usage: str, key: str, per: str, **attributes: str) -> Wa
 WANTED = (
     _wanted("AmazonSageMaker", rf"{_CODE}Host:(ml\.[a-z0-9-]+\.[a-z0-9]+)", r"sagemaker.instance.\1", "hour"),
     _wanted("AmazonSageMaker", rf"{_CODE}ServerlessInf:Mem-([1-6])GB", r"sagemaker.serverless.\1", "second"),
+    _wanted("AmazonSageMaker", rf"{_CODE}Hst:Data-Bytes-(?:In|Out)", "sagemaker.data", "GB"),
     _wanted("AWSLambda", rf"{_CODE}Request", "lambda.request", "request"),
     _wanted("AWSLambda", rf"{_CODE}Lambda-GB-Second", "lambda.gb_second", "GB-second"),
-    _wanted("AWSLambda", rf"{_CODE}Lambda-GB-Second-ARM", "lambda.gb_second_arm", "GB-second"),
     _wanted("AmazonApiGateway", rf"{_CODE}ApiGatewayRequest", "api.request", "request"),
+    _wanted("AmazonCloudWatch", rf"{_CODE}CW:MetricMonitorUsage", "cloudwatch.metric", "metric and month"),
     _wanted("AmazonCloudWatch", rf"{_CODE}CW:AlarmMonitorUsage", "cloudwatch.alarm", "alarm and month"),
     _wanted(
         "AmazonCloudWatch", rf"{_CODE}CW:CompositeAlarmMonitorUsage", "cloudwatch.composite_alarm", "alarm and month"
@@ -123,8 +125,8 @@ def download(url: str) -> Any:
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
             content = answer.read(MOST_BYTES + 1)
-    except (OSError, urllib.error.URLError) as error:
-        reason = getattr(error, "reason", error)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", None) or error or type(error).__name__
         raise Unavailable(
             f"{url} cannot be read: {reason}.",
             hint="AWS's price list needs the internet. `--prices FILE` takes a file from elsewhere.",
@@ -133,7 +135,7 @@ def download(url: str) -> Any:
         raise InvalidInput(f"{url} is larger than {MOST_BYTES // 1024**2} MiB.")
     try:
         return json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{url} is not JSON: {error}.") from None
 
 
@@ -151,7 +153,7 @@ def _first_paid(terms: object) -> float | None:
         dimensions = _at(term, "priceDimensions")
         for dimension in dimensions.values() if isinstance(dimensions, dict) else ():
             usd, begin = _number(_at(dimension, "pricePerUnit", "USD")), _number(_at(dimension, "beginRange"))
-            if usd:
+            if usd is not None and 0 < usd <= MOST_USD:
                 tiers.append((begin or 0.0, usd))
     return min(tiers)[1] if tiers else None
 
@@ -159,7 +161,7 @@ def _first_paid(terms: object) -> float | None:
 def _number(value: object) -> float | None:
     try:
         return float(value) if isinstance(value, str | int | float) else None
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -3,15 +3,15 @@
 `prices.json` beside this module is a handful that was looked up; `headgate plan --refresh-prices` writes a whole one
 into $HEADGATE_HOME. A figure that a file lacks is not included in a forecast, which then says so: none is ever guessed.
 
-    sagemaker.instance.<type>   USD an hour               lambda.gb_second, lambda.gb_second_arm
-    sagemaker.serverless.<GB>   USD a second at that      lambda.request, api.request, transition, kms.key, ...
+    sagemaker.instance.<type>   USD an hour               lambda.gb_second, lambda.request, api.request,
+    sagemaker.serverless.<GB>   USD a second at that      states.transition, kms.key, ...
                                 memory
 """
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,12 @@ from typing import Any
 from headgate.errors import InvalidInput, NotFound
 
 MOST_BYTES = 4 * 1024**2
+MOST_USD = 1e6
+"""No unit of anything costs more; what says so is damaged."""
+OLD = timedelta(days=180)
+"""Prices that were read longer ago may have changed."""
+SHOWN = 80
+"""Characters that are shown of what is wrong."""
 USUAL_REGION = "us-east-1"
 FILE_NAME = "prices.json"
 
@@ -42,7 +48,6 @@ class Prices:
     region: str
     wanted: str
     """The region that was asked for; another than `region` where the file has none for it."""
-    date: str
     name: str
     figures: Mapping[str, Price]
 
@@ -51,15 +56,19 @@ class Prices:
         found = self.figures.get(key)
         return found.usd if found else None
 
-    @property
-    def note(self) -> str:
-        """Where the figures are from, and of what they are no forecast."""
-        read = sorted({price.read for price in self.figures.values()})
-        span = read[0] if len(read) == 1 else f"{read[0]} to {read[-1]}"
-        said = f"Prices: {self.name}, region {self.region}, USD without tax, read {span}; no free tier, no discounts."
+    def note(self, today: date) -> str:
+        """Where the figures are from, of what they are no forecast, and what may be wrong with them by now."""
+        read = [_day(price.read) for price in self.figures.values()]
+        days = sorted({day for day in read if day is not None})
+        span = f"read {days[0]}" + (f" to {days[-1]}" if len(days) > 1 else "") if days else "read nobody knows when"
+        said = [f"Prices: {self.name}, region {self.region}, USD without tax, {span}; no free tier, no discounts."]
+        if days and None in read:
+            said.append("Some do not say when they were read.")
+        if any(today - day > OLD for day in days):
+            said.append(f"Some are older than {OLD.days} days.")
         if self.region != self.wanted:
-            said += f" It has none for {self.wanted}: `headgate plan --refresh-prices` fetches them."
-        return said
+            said.append(f"It has none for {self.wanted}.")
+        return " ".join([*said, *(["`headgate plan --refresh-prices` fetches new ones."] if said[1:] else [])])
 
 
 def packaged() -> bytes:
@@ -90,7 +99,7 @@ def read(name: str, content: bytes, region: str) -> Prices:
     figures = {str(key): _price(name, str(key), value) for key, value in document["regions"][chosen].items()}
     if not figures:
         raise InvalidInput(f"{name} has not one price for {chosen}.", hint="Fetch them again.")
-    return Prices(chosen, region, str(document.get("date", "")), name, figures)
+    return Prices(chosen, region, name, figures)
 
 
 def write(regions: Mapping[str, Mapping[str, Price]], date: str) -> bytes:
@@ -121,6 +130,23 @@ def known_regions(name: str, content: bytes) -> dict[str, dict[str, Price]]:
     }
 
 
+def kept(file: Path) -> dict[str, dict[str, Price]] | None:
+    """All that an earlier refresh left, by region; None where it is damaged. Raises NotFound where none may read it."""
+    if not file.exists():
+        return {}
+    try:
+        return known_regions(str(file), _bytes(file))
+    except InvalidInput:
+        return None
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
 def _bytes(file: Path) -> bytes:
     try:
         with file.open("rb") as stream:
@@ -135,7 +161,7 @@ def _bytes(file: Path) -> bytes:
 def _document(name: str, content: bytes) -> dict[str, Any]:
     try:
         document = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(
             f"{name} is not JSON: {error}.", hint="`headgate plan --refresh-prices` writes one."
         ) from None
@@ -147,9 +173,10 @@ def _document(name: str, content: bytes) -> dict[str, Any]:
 
 
 def _price(name: str, key: str, value: object) -> Price:
-    if isinstance(value, dict):
-        usd, texts = value.get("usd"), [value.get(part) for part in ("per", "offer", "usage", "read", "source")]
-        if isinstance(usd, int | float) and not isinstance(usd, bool) and math.isfinite(usd) and usd >= 0:
-            per, offer, usage, when, source = (text if isinstance(text, str) else "" for text in texts)
-            return Price(float(usd), per, offer, usage, when, source)
-    raise InvalidInput(f"{name}: {key} should have a figure `usd` that is zero or more, got {value!r}.")
+    usd = value.get("usd") if isinstance(value, dict) else None
+    if isinstance(value, dict) and isinstance(usd, int | float) and not isinstance(usd, bool) and 0 <= usd <= MOST_USD:
+        texts = [value.get(part) for part in ("per", "offer", "usage", "read", "source")]
+        per, offer, usage, when, source = (text if isinstance(text, str) else "" for text in texts)
+        return Price(float(usd), per, offer, usage, when, source)
+    got = repr(usd)[:SHOWN] if isinstance(usd, str | int | float) else "none"
+    raise InvalidInput(f"{name}: {key[:SHOWN]} should have a figure `usd` from 0 to {MOST_USD:,.0f}, got {got}.")

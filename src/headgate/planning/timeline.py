@@ -1,7 +1,8 @@
 """The steps of a rollout in order, how long each takes at a given traffic, and what its judge can see by then.
 
 Two times: the least, which headgate.yaml asks for, and the one to expect, which is longer where the traffic brings the
-requests that the judge needs more slowly. Waiting for people and for instances to start is in neither.
+requests that the judge needs more slowly. Both have the delay after which the judge knows what happened: on AWS it gets
+its evidence minutes later. Waiting for people and for instances to start is in neither.
 """
 
 import math
@@ -31,7 +32,7 @@ class Stage:
     least: float | None
     expected: float | None
     canary_requests: float | None = None
-    """What the canary gets in the expected time; None where nothing is judged."""
+    """What of the canary the judge knows in the expected time; None where nothing is judged."""
     half: float | None = None
     most: float | None = None
     """Seconds until errors that became three times as many are found, in half and in nine in ten of the rollouts."""
@@ -47,11 +48,12 @@ class Timeline:
     advice: tuple[str, ...]
 
 
-def timeline(steps: Sequence[Step], requests_per_second: float) -> Timeline:
-    """What to expect of the steps at this traffic. Raises InvalidInput for a traffic that is none."""
-    said = [*advice(steps, requests_per_second)]
-    stages = tuple(_stage(step, requests_per_second) for step in steps)
-    said += _blind(stages)
+def timeline(steps: Sequence[Step], requests_per_second: float, *, delay: float = 0.0) -> Timeline:
+    """What to expect of the steps at this traffic. `delay`: how many seconds later than it happens a thing is known to
+    the judge (`core.evidence.Rhythm`). Raises InvalidInput for a traffic that is none."""
+    said = [*advice(steps, requests_per_second, delay=delay)]
+    stages = tuple(_stage(step, requests_per_second, delay) for step in steps)
+    said += _blind(stages, delay)
     return Timeline(
         stages,
         sum(stage.least or 0.0 for stage in stages),
@@ -65,24 +67,23 @@ def found_3x(weight: float) -> tuple[int, int]:
     return FOUND_3X[min((known for known in FOUND_3X if known >= weight), default=max(FOUND_3X))]
 
 
-def _stage(step: Step, rate: float) -> Stage:
+def _stage(step: Step, rate: float, delay: float) -> Stage:
     if isinstance(step, Approve):
         return Stage(step.name, step.words, None, None)
     if not isinstance(step, Analyse):
         return Stage(step.name, step.words, 0.0, 0.0)
     canary = rate * step.weight / 100
-    expected = max(step.bake, _seconds(step.min_requests, canary))
     half, most = found_3x(step.weight)
     # What does not come in time is asked of a person; the stage ends then.
-    expected = min(expected, step.bake + step.wait)
+    judged = min(max(step.bake, _seconds(step.min_requests, canary)), step.bake + step.wait)
     return Stage(
         step.name,
         step.words,
-        step.bake,
-        expected,
-        canary * expected,
-        _seconds(half, canary),
-        _seconds(most, canary),
+        step.bake + delay,
+        judged + delay,
+        canary * judged,
+        _seconds(half, canary) + delay,
+        _seconds(most, canary) + delay,
     )
 
 
@@ -90,7 +91,7 @@ def _seconds(requests: float, rate: float) -> float:
     return requests / rate if rate > 0 else math.inf
 
 
-def _blind(stages: Sequence[Stage]) -> list[str]:
+def _blind(stages: Sequence[Stage], delay: float) -> list[str]:
     """What a bake proves: next to nothing, where a version three times as bad would hardly be found in all of them."""
     judged = [stage for stage in stages if stage.canary_requests is not None]
     if not judged:
@@ -98,7 +99,7 @@ def _blind(stages: Sequence[Stage]) -> list[str]:
             return ["Nothing is compared: a version that answers, and answers badly, is found by alarms alone."]
         return []
     # The evidence of all steps is one: each brings its part of what its weight needs.
-    parts = [(stage.expected or 0.0) / stage.half if stage.half else 0.0 for stage in judged]
+    parts = [((stage.expected or 0.0) - delay) / (stage.half - delay) if stage.half else 0.0 for stage in judged]
     largest = judged[-1]
     if sum(parts) >= 1.0 or largest.half == math.inf:  # without traffic `advice` has said all there is
         return []
@@ -116,5 +117,7 @@ def within(seconds: float | None) -> str:
         return ""
     if seconds == math.inf:
         return "never"
+    if seconds == 0:
+        return "0 s"
     unit = 1 if seconds < 120 else 60 if seconds < 36_000 else 3600
     return durations.text(max(1, round(seconds / unit)) * unit)

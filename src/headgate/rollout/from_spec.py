@@ -1,5 +1,6 @@
-"""From the `rollout` section of headgate.yaml to a strategy."""
+"""From the `rollout` section of headgate.yaml to a strategy, and in which rhythm its judge gets evidence there."""
 
+from headgate.core.evidence import BY_SECOND, OF_ENDPOINTS, OF_FUNCTIONS, Rhythm
 from headgate.rollout.plan import AllAtOnce, Canary, Strategy
 from headgate.spec import Environment
 
@@ -18,3 +19,10 @@ def strategy_of(environment: Environment) -> tuple[Strategy, bool]:
             said = phase.canary
             return Canary(tuple(said.steps), said.bake, said.min_requests, said.wait, said.fallback), approve
     return AllAtOnce(), approve
+
+
+def rhythm_of(environment: Environment) -> Rhythm:
+    """How evidence comes in an environment: a step is judged `delay` after its bake."""
+    if environment.target == "local":
+        return BY_SECOND
+    return OF_FUNCTIONS if environment.hosting.kind == "lambda" else OF_ENDPOINTS

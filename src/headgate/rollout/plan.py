@@ -165,44 +165,46 @@ def from_json(values: object) -> tuple[Step, ...]:
     return _sound(steps)
 
 
-def expected_seconds(steps: Iterable[Step], requests_per_second: float | None = None) -> float:
+def expected_seconds(steps: Iterable[Step], requests_per_second: float | None = None, *, delay: float = 0.0) -> float:
     """How long the analyses take together: their bakes and, where the traffic is known, longer for enough requests.
 
-    For ever without traffic. Waiting for people is not counted.
+    Each takes `delay` more, after which evidence is known. For ever without traffic. Waiting for people is not counted.
     """
     watched = [step for step in steps if isinstance(step, Analyse)]
     if requests_per_second is None:
-        return sum(step.bake for step in watched)
-    return sum(max(step.bake, _seconds_needed(step, requests_per_second)) for step in watched)
+        return sum(step.bake + delay for step in watched)
+    return sum(max(step.bake, _seconds_needed(step, requests_per_second)) + delay for step in watched)
 
 
-def advice(steps: Sequence[Step], requests_per_second: float) -> list[str]:
+def advice(steps: Sequence[Step], requests_per_second: float, *, delay: float = 0.0) -> list[str]:
     """What to tell before the rollout about traffic that is too little for its bakes; empty where it is enough.
 
-    Raises InvalidInput where `requests_per_second` is negative or no number.
+    `delay`: how many seconds later than they happen things are known to the judge. Raises InvalidInput where
+    `requests_per_second` is negative or no number.
     """
     short = [
         step for step in steps if isinstance(step, Analyse) and _seconds_needed(step, requests_per_second) > step.bake
     ]
-    lines = [_shortage(step, requests_per_second) for step in short]
-    whole = expected_seconds(steps, requests_per_second)
+    lines = [_shortage(step, requests_per_second, delay) for step in short]
+    whole = expected_seconds(steps, requests_per_second, delay=delay)
     if short and whole < math.inf:
-        said, planned = durations.text(_rough(whole)), durations.text(expected_seconds(steps))
+        said, planned = durations.text(_rough(whole)), durations.text(expected_seconds(steps, delay=delay))
         lines.append(f"The rollout takes {said} rather than {planned}; more traffic or larger steps make it shorter.")
     return lines
 
 
-def _shortage(step: Analyse, requests_per_second: float) -> str:
+def _shortage(step: Analyse, requests_per_second: float, delay: float) -> str:
     seen = math.floor(requests_per_second * step.bake * step.weight / 100 + ROUNDING)
-    needed = _seconds_needed(step, requests_per_second)
+    needed, rate = _seconds_needed(step, requests_per_second), f"{requests_per_second:.3g}"
+    requests = "request" if rate == "1" else "requests"
     line = (
-        f"At {requests_per_second:.3g} requests/s a {step.weight:g} % canary sees {_requests(seen)} in a "
+        f"At {rate} {requests}/s a {step.weight:g} % canary sees {_requests(seen)} in a "
         f"{durations.text(step.bake)} bake; {step.min_requests:,} are needed: "
     )
     line += f"it would take {durations.text(_rough(needed))}" if needed < math.inf else "they never come"
     if needed <= step.bake + step.wait:
         return line + "."
-    return f"{line}, and a person is asked after {durations.text(step.bake + step.wait)}."
+    return f"{line}, and a person is asked after {durations.text(step.bake + delay + step.wait)}."
 
 
 def _seconds_needed(step: Analyse, requests_per_second: float) -> float:

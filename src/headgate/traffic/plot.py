@@ -67,7 +67,7 @@ def words(result: Result) -> str:
     good = [f"{name} {latency_text(value)}" for name, value in latencies.items() if value is not None]
     events = [f"at {event.at - result.began:.0f} s {event.said}" for event in result.events]
     parts = [
-        f"{result.sent:,} requests in {result.took:.0f} s by {crowd(result.users)}; {result.failed:,} failed.",
+        f"{_count(result.sent)} in {result.took:.0f} s by {crowd(result.users)}; {result.failed:,} failed.",
         f"Latency of all that were answered: {', '.join(good)}." if good else "None was answered.",
         f"Meanwhile: {'; '.join(events)}." if events else "",
     ]
@@ -79,9 +79,13 @@ def crowd(users: int) -> str:
     return f"up to {users} users" if users > 1 else "one user"
 
 
+def _count(requests: int) -> str:
+    return "1 request" if requests == 1 else f"{requests:,} requests"
+
+
 def _head(result: Result) -> Iterator[str]:
     title = f"Latency under load: POST {urlsplit(result.url).path}"
-    said = f"{result.sent:,} requests by {crowd(result.users)}, {result.failed:,} failed"
+    said = f"{_count(result.sent)} by {crowd(result.users)}, {result.failed:,} failed"
     yield f'<title id="load-title">{escape(title)}</title>'
     yield f'<desc id="load-words">{escape(words(result))}</desc>'
     yield f"<style>{STYLE}</style>"

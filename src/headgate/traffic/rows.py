@@ -15,6 +15,10 @@ def read_rows(path: Path) -> tuple[str, ...]:
             content = file.read(LARGEST + 1)
     except (FileNotFoundError, IsADirectoryError):
         raise NotFound(f"There is no file {str(path)!r}.", hint="--rows names a file with the rows to send.") from None
+    except OSError as error:
+        raise NotFound(
+            f"{str(path)!r} cannot be read: {error.strerror}.", hint="--rows names a file with the rows to send."
+        ) from None
     if len(content) > LARGEST:
         raise InvalidInput(f"{path} is larger than {LARGEST:,} bytes.", hint="A few hundred rows are enough.")
     try:
@@ -24,7 +28,7 @@ def read_rows(path: Path) -> tuple[str, ...]:
             found = whole if isinstance(whole, list) else [whole]
         except json.JSONDecodeError:
             found = [json.loads(line) for line in text.splitlines() if line.strip()]
-    except ValueError as error:
+        return tuple(json.dumps(row) for row in found)
+    except (ValueError, RecursionError) as error:
         hint = 'Such as [{"a": 1.5}, {"a": 2}], or a row on each line.'
         raise InvalidInput(f"{path} is no JSON: {error}.", hint=hint) from None
-    return tuple(json.dumps(row) for row in found)

@@ -2,7 +2,10 @@
 
 from headgate.cli.lazy import LazyGroup
 
-COMMANDS = {"github": "Write the workflows of a GitHub repository."}
+COMMANDS = {
+    "github": "Write the workflows of a GitHub repository.",
+    "requirements": "Write what the workflows install, each file by its hash.",
+}
 
 command = LazyGroup(
     "ci",

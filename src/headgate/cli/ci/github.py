@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 NEXT = "Next: commit them. docs/ci.md says what to set in the repository."
 WANTED = "one line, the image that yours start from, by digest (NAME@sha256:DIGEST)."
+INSTALLED = "what the workflows install; `headgate ci requirements` writes it."
 WORDS = {
     "create": ("written", "would be written"),
     "update": ("written again", "would be written again"),
@@ -41,7 +42,7 @@ def command(call: Call, *, output: Path | None, force: bool, dry_run: bool) -> N
     nothing at all is written, unless --force is given.
     """
     from headgate.ci import Delivery, workflows
-    from headgate.ci.project import BASE_IMAGE, place
+    from headgate.ci.project import BASE_IMAGE, REQUIREMENTS, place
 
     repository, folder = place(call.project.root)
     texts = workflows(Delivery.of(call.project, folder))
@@ -62,7 +63,11 @@ def command(call: Call, *, output: Path | None, force: bool, dry_run: bool) -> N
         {"project": call.project.name, "files": shown, "dry_run": dry_run},
         Table(("file", "is" if not dry_run else "would be"), rows),
         *([] if dry_run else [NEXT]),
-        *([] if (call.project.root / BASE_IMAGE).is_file() else [f"{BASE_IMAGE} is not there yet: {WANTED}"]),
+        *(
+            f"{name} is not there yet: {wanted}"
+            for name, wanted in ((BASE_IMAGE, WANTED), (REQUIREMENTS, INSTALLED))
+            if not (call.project.root / name).is_file()
+        ),
     )
 
 

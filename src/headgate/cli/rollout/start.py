@@ -10,7 +10,7 @@ import click
 from headgate.cli.command import Call, Command, dry_run_option, env_option
 from headgate.cli.rollout.shared import document, who
 from headgate.core.versions import ModelVersion
-from headgate.errors import Refused, UsageError
+from headgate.errors import Refused, RunsAlready, UsageError
 
 if TYPE_CHECKING:
     from headgate.hosting.session import Connection
@@ -28,6 +28,9 @@ TRAFFIC_SECONDS, LEAST_TRAFFIC_SECONDS = 60, 5
 @click.option("--version", "number", type=click.IntRange(min=1), help="Which version (default: the newest).")
 @click.option("--pinned", is_flag=True, help="The version in deploy/ENVIRONMENT.yaml; its commit is the approval.")
 @click.option("--all-at-once", "at_once", is_flag=True, help="Without a canary, whatever headgate.yaml says.")
+@click.option(
+    "--unless-in-force", "unless", is_flag=True, help="Do nothing, and exit with 0, where the version runs already."
+)
 @click.option("--watch", is_flag=True, help="Follow it until it ends; the exit code is the verdict.")
 @env_option
 @dry_run_option
@@ -37,6 +40,7 @@ def command(
     number: int | None,
     pinned: bool,
     at_once: bool,
+    unless: bool,
     watch: bool,
     environment: str | None,
     dry_run: bool,
@@ -55,7 +59,13 @@ def command(
         raise UsageError("--pinned and --version say two things.", hint="Give one of them.")
     version = _pinned(call, connection, name, dry_run) if pinned else _chosen(call, connection, name, number)
     target.require_archive(version)
-    terms = terms_for(call.project, name, version, connection, target.rollouts, at_once=at_once)
+    try:
+        terms = terms_for(call.project, name, version, connection, target.rollouts, at_once=at_once)
+    except RunsAlready as error:
+        if not unless:
+            raise
+        call.out.show({"version": version.number, "in_force": True, "dry_run": dry_run}, error.message)
+        return
     advice = _advice(terms, world_of(connection, target.row, terms))
     lines = [f"  {step.words}" for step in terms.steps]
     shown = {"endpoint": terms.endpoint, "version": terms.version, "steps": [step.words for step in terms.steps]}
@@ -130,4 +140,4 @@ def _advice(terms: "Terms", world: "World") -> list[str]:
     if end <= start:
         return []  # nothing is known of so young an endpoint
     seen = world.baseline(start=start, end=end)
-    return advice(terms.steps, seen.requests / (end - start) if seen else 0.0)
+    return advice(terms.steps, seen.requests / (end - start) if seen else 0.0, delay=rhythm.delay)
