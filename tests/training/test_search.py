@@ -93,6 +93,20 @@ def test_a_search_goes_on_from_its_trials_and_ends_as_one_that_was_never_stopped
     assert len(list(project.store.glob("searches/*"))) == 2
 
 
+def test_other_columns_of_the_same_bytes_are_another_search(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("".join(f"{n},{n % 3},{n % 5}\n" for n in range(30)))
+    few = {"params": {"n_estimators": 3}, "search": {"trials": 1, "folds": 2}}
+
+    def names(columns: list[str]) -> set[str]:
+        project = make(tmp_path, "rows.csv", "regression", data={"columns": columns}, train=few)
+        train(project)
+        return {folder.name for folder in project.store.glob("searches/*")}
+
+    first = names(["a", "b", "y"])
+    assert names(["a", "b", "y"]) == first
+    assert len(names(["a", "y", "b"])) == 2
+
+
 def started(project: Project) -> "subprocess.Popen[str]":
     environment = {**os.environ, "HEADGATE_HOME": str(project.root / "home")}
     command = [sys.executable, "-m", "headgate", "train", "-C", str(project.root)]

@@ -1,11 +1,11 @@
 """The search for better parameters: Optuna's TPE on folds of the rows to learn from.
 
-A search has a folder of its own, named by the digest of what decides its trials (rows, seed, parameters, folds, metric,
-versions): `<store>/searches/<digest>/journal.log`, lines of JSON that are synced one by one. So it can be stopped
-anywhere, by a kill too, and the next training goes on where it was: trials that are finished count, one that was cut
-short is made again. Each trial draws from a seed of its own and sees only finished ones, so that a search that was
-stopped a hundred times ends as one that was not. `trials` and `timeout` are no part of the digest: more of either
-continues, fewer trials look at the first ones only.
+A search has a folder of its own, named by the digest of what decides its trials (the rows as they are learnt from, seed,
+parameters, folds, metric, versions): `<store>/searches/<digest>/journal.log`, lines of JSON that are synced one by one.
+So it can be stopped anywhere, by a kill too, and the next training goes on where it was: trials that are finished
+count, one that was cut short is made again. Each trial draws from a seed of its own and sees only finished ones, so
+that a search that was stopped a hundred times ends as one that was not. `trials` and `timeout` are no part of the
+digest: more of either continues, fewer trials look at the first ones only.
 
 The parameters of headgate.yaml are the first trial. After each fold a trial that is worse than the median of those
 before it, at the same fold, is given up. A trial that the timeout cuts short is no trial.
@@ -23,7 +23,7 @@ import xgboost
 
 import headgate
 from headgate.core import durations
-from headgate.core.digest import canonical_json, digest_json
+from headgate.core.digest import canonical_json, digest_json, sha256
 from headgate.core.files import write_atomic, writing
 from headgate.core.progress import Progress
 from headgate.core.schema import Task
@@ -162,8 +162,7 @@ def _described(
         "task": project.spec.task,
         "target": table.target,
         "features": list(table.features),
-        "data_sha256": table.sha256,
-        "rows_sha256": digest_json(rows.tolist()),
+        "rows_sha256": _digest(table, rows),
         "params": train.params.model_dump(),
         "seed": train.seed,
         "metric": metric,
@@ -175,6 +174,12 @@ def _described(
             "xgboost": xgboost.__version__,
         },
     }
+
+
+def _digest(table: Table, rows: npt.NDArray[np.intp]) -> str:
+    """Of what is learnt from and not of the file: names of columns and classes make other rows of the same bytes."""
+    said = {"y": table.y[rows].tolist(), "categories": {name: list(texts) for name, texts in table.categories.items()}}
+    return sha256(canonical_json(said) + table.X[rows].astype("<f4").tobytes())
 
 
 def _go_on(study: optuna.Study, trials: _Trials, wanted: Search, progress: Progress) -> str:
