@@ -49,7 +49,7 @@ class Record:
     data_source: str
     data_sha256: str
     held_out_sha256: str
-    """Equal for equal data and equal rows held out of it, whichever columns were learnt from."""
+    """Equal for equal data, and an equal target of equal rows held out of it, whichever columns were learnt from."""
     rows_train: int
     rows_test: int
     recipe: str

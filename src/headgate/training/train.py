@@ -54,7 +54,7 @@ def train(project: Project, *, progress: Progress = silent, now: datetime | None
     progress("judging", None)
     held = Validation(table.X[division.test], table.y[division.test])
     record = replace(
-        _record(project, table, division, metrics=_judge(trained, held), now=now or datetime.now(UTC)),
+        _record(project, table, division, held, metrics=_judge(trained, held), now=now or datetime.now(UTC)),
         naive=naive(trained.labels, table.y[division.train], held.y),
         **how,
     )
@@ -111,7 +111,13 @@ def _judge(trained: Trained | Fitted, held: Validation) -> dict[str, float | Non
 
 
 def _record(
-    project: Project, table: Table, division: Division, *, metrics: dict[str, float | None], now: datetime
+    project: Project,
+    table: Table,
+    division: Division,
+    held: Validation,
+    *,
+    metrics: dict[str, float | None],
+    now: datetime,
 ) -> Record:
     spec, commit = project.spec, commit_of(project.root)
     return Record(
@@ -125,7 +131,7 @@ def _record(
         spec_sha256=spec.digest,
         data_source=spec.data.source,
         data_sha256=table.sha256,
-        held_out_sha256=digest_json([table.sha256, division.test.tolist()]),
+        held_out_sha256=digest_json([table.sha256, division.test.tolist(), table.target, held.y.tolist()]),
         rows_train=len(division.train),
         rows_test=len(division.test),
         recipe=spec.train.recipe,
