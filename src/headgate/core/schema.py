@@ -40,7 +40,7 @@ class Policy:
     extra: Literal["refuse", "ignore"] = "refuse"
     """What becomes of fields that are no features."""
     nan: Literal["refuse", "missing"] = "refuse"
-    """Whether NaN is an error or a missing value. Infinity is always an error."""
+    """Whether NaN is an error or a missing value. In CSV it is a missing value. Infinity is always an error."""
     echo: bool = False
     """Whether JSON answers carry the rows as they were understood."""
     probabilities: bool = False

@@ -1,14 +1,16 @@
 """One value of one field: taken as the caller meant it, or refused with the reason.
 
-Nothing is guessed. JSON keeps its types ("5.1" is not a number), CSV text is read as what the schema says, and in an
-array of numbers 0 and 1 are false and true. Numbers are finite and within float32, in which the models compute; NaN is
-refused, or is a missing value where the policy says so. Text is of whole characters: half a surrogate pair, which JSON
-can spell, would break the first encoder that it comes to.
+Nothing is guessed. JSON keeps its types ("5.1" is not a number), CSV text is read as what the schema says (a number may
+be missing as in the files that are learnt from, `core.missing`), and in an array of numbers 0 and 1 are false and true.
+Numbers are finite and within float32, in which the models compute; NaN is refused, or is a missing value where the
+policy says so. Text is of whole characters: half a surrogate pair, which JSON can spell, would break the first encoder
+that it comes to.
 """
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from headgate.core.missing import is_missing
 from headgate.core.schema import Feature, Kind
 from headgate.serving.codecs.batch import Form
 
@@ -44,6 +46,7 @@ class Field:
         empty_is_missing = form == "text" and (feature.nullable or feature.kind != "string")
         self._missing = "" if empty_is_missing else None
         self._nan_is_missing = nan_is_missing
+        self._words = form == "text" and feature.kind in ("number", "integer")
         self._categories = frozenset(feature.categories)
 
     def read(self, value: Any) -> Value | None:
@@ -53,7 +56,7 @@ class Field:
             return None
         result = self._convert(value)
         if result is None:
-            if self._nan_is_missing and _is_nan(value):
+            if (self._words and is_missing(value)) or (self._nan_is_missing and _is_nan(value)):
                 self._must_be_nullable()
                 return None
             raise Wrong(f"expected {_expectation(self.feature.kind, value)}, got {shown(value)}.")
