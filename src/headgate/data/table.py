@@ -56,7 +56,8 @@ def checked(table: Table, task: Task, source: str) -> Table:
     """The table itself, if something can be learnt from it. Raises InvalidInput naming `source`."""
     if len(table.y) < MIN_ROWS:
         raise InvalidInput(
-            f"{source} has {len(table.y)} rows; at least {MIN_ROWS} are needed to learn and to hold some out."
+            f"{source} has {len(table.y)} rows; at least {MIN_ROWS} are needed to learn and to hold some out.",
+            hint="Give more rows.",
         )
     values, counts = np.unique(table.y, return_counts=True)
     if len(values) < 2:
