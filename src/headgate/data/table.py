@@ -44,6 +44,10 @@ class Table:
         """A classifier's classes, sorted as text."""
         return tuple(str(label) for label in np.unique(self.y))
 
+    def classes(self, task: Task) -> tuple[str, ...]:
+        """The labels; none for regression."""
+        return self.labels if task == "classification" else ()
+
     @property
     def with_missing(self) -> tuple[str, ...]:
         """The features of which some value is missing."""
