@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from headgate.core.routes import INVOCATIONS
 from headgate.data.rows import read_csv
 from headgate.data.texts import read_texts
 from headgate.errors import NotFound, Refused
@@ -108,6 +109,15 @@ def test_every_template_is_ready_for_an_account(tmp_path: Path) -> None:
         assert {key: each.target for key, each in environments.items()} == {"production": "local", "cloud": "aws"}
         cloud = environments["cloud"]
         assert (cloud.account, cloud.region) == ("123456789012", "eu-central-1")
+        assert cloud.front is not None
         kinds[name] = cloud.hosting.kind
     assert kinds == {"iris": "lambda", "news-category": "lambda", "student-score": "serverless"}
-    assert load(tmp_path / "news-category").spec.route == "/predict-news-category"
+    for name, route in {name: f"/predict-{name}" for name in kinds}.items():
+        spec = load(tmp_path / name).spec
+        assert spec.route == route
+        assert spec.github is not None
+        assert spec.github.repository == "you/your-repository"
+        place = (
+            f"# Callers POST here at the gateway, or to {INVOCATIONS.format(f'{name}-production')}.\nroute: {route}\n"
+        )
+        assert place in (tmp_path / name / "headgate.yaml").read_text()

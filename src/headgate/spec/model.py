@@ -191,8 +191,8 @@ class Spec(Section):
     serving: Serving = Field(default=Serving(), description="How requests are taken and answered.")
     route: Route | None = Field(
         default=None,
-        description="A path of the project's own that callers POST to, such as `/predict-student-score`, besides "
-        "`/invocations`.",
+        description="A path of the project's own at the gateway that callers POST to, such as "
+        "`/predict-student-score`, besides `/endpoints/<project>-<environment>/invocations`.",
     )
     github: GitHub | None = Field(default=None, description="The repository whose workflows deliver the project.")
     environments: dict[EnvironmentName, Environment] = Field(
