@@ -69,6 +69,28 @@ def test_from_text_to_the_same_answers(tmp_path: Path, task: Task, rounds: int) 
 
 
 @pytest.mark.slow
+def test_none_is_a_class_and_a_category_and_a_column_of_booleans_takes_booleans(tmp_path: Path) -> None:
+    project = make(tmp_path, "rows.csv", "classification", train={"params": {"n_estimators": 5}})
+    level = [("None", "True"), ("Master", "True"), ("Master", "False")]
+    lines = [f"{degree},{job},{n},{'NA' if job == 'True' else 'None'}" for n in range(20) for degree, job in level]
+    (tmp_path / "rows.csv").write_text("\n".join(["degree,job,n,y", *lines]))
+    run = train(project)
+    assert run.record.labels == ("NA", "None")
+    assert run.record.categories == {"degree": ("None", "Master"), "job": ("True", "False")}
+    extract(package(run, project).path, tmp_path / "model")
+    predictor = load(tmp_path / "model")
+
+    def label(body: str, media: str = "application/json") -> str:
+        answer = json.loads(predictor.predict(body.encode(), media, None).body)
+        return str((answer["predictions"][0] if "predictions" in answer else answer["prediction"])["label"])
+
+    for truth, expected in ((True, "NA"), (False, "None")):
+        assert label(json.dumps({"degree": "None", "job": truth, "n": 3})) == expected
+        assert label(json.dumps({"degree": "None", "job": str(truth), "n": 3})) == expected
+        assert label(f"None,{str(truth).lower()},3\n", "text/csv") == expected
+
+
+@pytest.mark.slow
 def test_probes_have_every_category_and_say_which_rows_can_be_sent(tmp_path: Path) -> None:
     project = make(tmp_path, "rows.csv", "regression", train={"params": {"n_estimators": 20}})
     (tmp_path / "rows.csv").write_text("\n".join(rows(200, "regression")))

@@ -36,6 +36,20 @@ def test_a_category_is_one_of_those_in_the_schema() -> None:
     assert refuse({"c": 3}, colour).message == "row 1, feature 'c': expected a string, got 3."
 
 
+@pytest.mark.parametrize("texts", [("False", "True"), ("true", "false"), ("TRUE", "FALSE")])
+def test_where_the_categories_are_true_and_false_booleans_are_taken_for_them(texts: tuple[str, str]) -> None:
+    job, other = Feature("job", "string", categories=texts), Feature("other", "string", categories=("True", "no"))
+    said = {text.lower() == "true": text for text in texts}
+    for truth, text in said.items():
+        for document in ({"job": truth}, {"job": text}, [truth], {"job": [truth]}):
+            answer = ask(document, job)
+            assert (answer[0] if isinstance(answer, list) else answer) == {"job": text}
+        for word in (str(truth), str(truth).lower(), str(truth).upper()):
+            assert ask(f"job\n{word}\n".encode(), job, content_type="text/csv") == [{"job": text}]
+    assert "expected one of" in refuse({"job": "tRUE"}, job).message  # JSON keeps its types, and text its case
+    assert refuse({"other": True}, other).message == "row 1, feature 'other': expected a string, got True."
+
+
 def test_the_hint_names_some_features_where_none_is_close() -> None:
     error = refuse({"qqq": 1}, *(Feature(f"f{n}") for n in range(30)))
     assert error.message == "row 1: unknown feature 'qqq'."
