@@ -10,6 +10,8 @@ from headgate.core.archive import extract
 from headgate.core.manifest import SCHEMA_NAME, UBJ_NAME
 from headgate.core.schema import Feature, InputSchema, Task
 from headgate.data.categories import as_sent
+from headgate.data.load import divide
+from headgate.data.load import load as read
 from headgate.data.runs import VALIDATION_NAME, Runs
 from headgate.data.trained import Trained
 from headgate.data.validation import Validation
@@ -88,6 +90,24 @@ def test_none_is_a_class_and_a_category_and_a_column_of_booleans_takes_booleans(
         assert label(json.dumps({"degree": "None", "job": truth, "n": 3})) == expected
         assert label(json.dumps({"degree": "None", "job": str(truth), "n": 3})) == expected
         assert label(f"None,{str(truth).lower()},3\n", "text/csv") == expected
+
+
+@pytest.mark.slow
+def test_a_value_may_be_missing_where_only_held_out_rows_lack_one(tmp_path: Path) -> None:
+    project = make(tmp_path, "rows.csv", "regression", train={"params": {"n_estimators": 5}})
+
+    def write(lacking: set[int]) -> None:
+        lines = [f"{'' if n in lacking else n % 7},{'' if n in lacking else 'ab'[n % 2]},{n % 7}" for n in range(60)]
+        (tmp_path / "rows.csv").write_text("\n".join(["a,b,y", *lines]))
+
+    write(set())
+    write(set(divide(project, read(project)).test.tolist()[:2]))
+    run = train(project)
+    assert run.record.features_with_missing == ("a", "b")
+    extract(package(run, project).path, tmp_path / "model")
+    asked = json.dumps({"a": None, "b": None}).encode()
+    answer = json.loads(load(tmp_path / "model").predict(asked, None, None).body)["prediction"]["value"]
+    assert answer == pytest.approx(float(Trained.of(run).predict(np.full((1, 2), np.nan, np.float32))[0]))
 
 
 @pytest.mark.slow

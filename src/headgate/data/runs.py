@@ -41,6 +41,7 @@ class Record:
     target: str
     features: tuple[str, ...]
     features_with_missing: tuple[str, ...]
+    """In any row, of those learnt from or held out."""
     labels: tuple[str, ...]
     """A classifier's classes in the order of its probabilities; empty for regression."""
     created: str
