@@ -94,6 +94,13 @@ def test_what_is_refused(headgate: Run, work: Path, arguments: list[str], code: 
     assert (ran.returncode, message in ran.stderr) == (code, True), ran.stderr
 
 
+def test_the_repository_of_a_template_is_not_trusted_by_an_account(headgate: Run, work: Path) -> None:
+    assert headgate("init", "iris", "iris").returncode == 0
+    for only, code in (((), 5), (("--only", "github"), 5), (("--only", "base"), 0)):
+        ran = headgate("infra", "deploy", *only, "--yes", "--dry-run", cwd=work / "iris")
+        assert (ran.returncode, "is still you/your-repository" in ran.stderr) == (code, code == 5), ran.stderr
+
+
 def test_another_projects_name_removes_nothing(headgate: Run, work: Path) -> None:
     (work / "headgate.yaml").write_text(IRIS)
     ran = headgate("infra", "destroy", stdin="payroll\n", env=NO_ACCOUNT)

@@ -60,6 +60,10 @@ TagValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 _.:/=+@-]{0,25
 InstanceType = Annotated[str, StringConstraints(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 
 
+EXAMPLE_REPOSITORY = "you/your-repository"
+"""What the templates say until somebody writes theirs. It may be a stranger's, whom no account should trust."""
+
+
 class Split(Section):
     """How the rows are divided into those to learn from and those to be judged by."""
 
