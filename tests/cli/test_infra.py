@@ -116,3 +116,10 @@ def test_without_an_account_a_dry_run_lists_all_that_there_could_be(headgate: Ru
     assert "news-category-cloud-github, news-category-cloud-front" in would[3]
     assert would[-1] == "would delete the stack news-category-cloud-base"
     assert "note: the account was not asked, so that this is all that there could be: There are no AWS" in ran.stdout
+
+
+def test_the_repository_of_a_template_is_not_trusted_by_an_account(headgate: Run, work: Path) -> None:
+    assert headgate("init", "iris", "iris").returncode == 0
+    for only, code in (((), 5), (("--only", "github"), 5), (("--only", "base"), 0)):
+        ran = headgate("infra", "deploy", *only, "--yes", "--dry-run", cwd=work / "iris")
+        assert (ran.returncode, "is still you/your-repository" in ran.stderr) == (code, code == 5), ran.stderr

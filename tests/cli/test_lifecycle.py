@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,18 @@ class Shell:
         assert "Traceback" not in ran.stderr
         return ran
 
+    def read_me(self) -> str:
+        """Type what the project's README says, from train to the last line, and give what was answered."""
+        lines = (self.project / "README.md").read_text().splitlines()
+        script = "\n".join(["set -eu", *(line[4:] for line in lines if line.startswith("    "))])
+        path = os.pathsep.join([str(Path(sys.executable).parent), self.environment["PATH"]])
+        ran = subprocess.run(
+            ["bash", "-c", script],
+            cwd=self.project, env={**self.environment, "PATH": path}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert ran.returncode == 0, f"{script}\n{ran.stdout}\n{ran.stderr}"
+        return ran.stdout
+
     def json(self, *args: str, code: int = 0) -> Any:
         """Run one command with --json and read its answer."""
         return json.loads(self.run(*args, "--json", code=code).stdout)
@@ -53,20 +66,27 @@ def free_ports() -> list[str]:
         return [str(one.getsockname()[1]), str(two.getsockname()[1])]
 
 
-@pytest.fixture(scope="module")
-def shell() -> Iterator[Shell]:
-    """A project with a packaged model and an engine that runs."""
+@contextmanager
+def engine(name: str) -> Iterator[Shell]:
+    """An empty folder, and an engine that runs."""
     with tempfile.TemporaryDirectory(prefix="hg", dir="/tmp") as root:
-        made = Shell(Path(root))
-        made.run("init", "iris", str(made.project))
-        made.run("train")
-        made.run("package")
+        made = Shell(Path(root), name)
         control, gateway = free_ports()
         made.run("up", "--port", control, "--gateway-port", gateway)
         try:
             yield made
         finally:
             made.run("down", "--all")
+
+
+@pytest.fixture(scope="module")
+def shell() -> Iterator[Shell]:
+    """A project with a packaged model and an engine that runs."""
+    with engine("iris") as made:
+        made.run("init", "iris", str(made.project))
+        made.run("train")
+        made.run("package")
+        yield made
 
 
 def retrain(shell: Shell, trees: int) -> None:

@@ -79,6 +79,13 @@ def test_a_terminal_gets_a_drawn_table_and_a_live_line() -> None:
     assert "saving" in written
 
 
+def test_the_clock_of_a_terminal_goes_on_while_a_step_says_nothing() -> None:
+    silent = DRAW.replace('    progress("saving", None)', "    __import__('threading').Event().wait(1.3)")
+    written = on_terminal(silent, NO_COLOR="1")
+    assert "train: boosting (50%) 0:00:00" in written
+    assert "train: boosting (50%) 0:00:01" in written
+
+
 def test_nothing_is_cut_off_where_the_terminal_is_narrow() -> None:
     script = DRAW.replace('"accuracy"', '"' + "iris-production-v1-4e803f1a" * 4 + '"')
     written = on_terminal(script, NO_COLOR="1")

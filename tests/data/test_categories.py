@@ -27,9 +27,9 @@ def ordered(tmp_path: Path, *lines: str, task: Task = "regression", held: int = 
 
 def test_a_column_of_text_is_read_as_places_in_the_alphabet(tmp_path: Path) -> None:
     table = read(tmp_path, "a,b,y", "red,1,1", "blue,2,2", ",3,3", "red,NA,4", "None,5,5")
-    assert table.categories == {"a": ("blue", "red")}
+    assert table.categories == {"a": ("None", "blue", "red")}
     assert table.X.dtype == np.float32
-    np.testing.assert_array_equal(table.X[:, 0], np.array([1, 0, np.nan, 1, np.nan], np.float32))
+    np.testing.assert_array_equal(table.X[:, 0], np.array([2, 1, np.nan, 2, 0], np.float32))
     assert table.with_missing == ("a", "b")
 
 
@@ -74,7 +74,7 @@ MANY = [f"c{n % (MAX_CATEGORIES + 1)},1" for n in range(400)]
         ([f"x{n % 6},{n}" for n in range(10)] + [",1"] * 20, "6 different values in 10 rows"),
         (MANY, "101 different values in 400 rows"),
         ([f"{'long ' * 41}{n % 2},1" for n in range(9)], "a text of more than 200 characters"),
-        (["x,1", "5,2", "x,3"], r"not numeric: 'a' \(line 2: 'x'\)"),
+        (["x,1", "5,2", "x,3"], r"'a' is text in 2 rows and a number in 1 \(line 3: '5'\)"),
     ],
 )
 def test_what_is_no_category_is_refused_with_what_to_do(tmp_path: Path, lines: list[str], message: str) -> None:

@@ -66,6 +66,15 @@ def test_what_is_wrong_is_said_with_the_line(tmp_path: Path, content: bytes, opt
         read_texts(write(tmp_path, content), "y", ["text"], **options)
 
 
+def test_a_class_may_have_any_name_and_free_text_is_none(tmp_path: Path) -> None:
+    table = read_texts(write(tmp_path, b"text,y\na,None\nb,NA\nc,None\n"), "y", ["text"])
+    assert table.labels == ("NA", "None")
+    mistaken = "".join(f"a,{'word ' * 100}{n}\n" for n in range(20)).encode()
+    with pytest.raises(InvalidInput, match=r"'y' is text, not classes: line 2 has 501 characters") as caught:
+        read_texts(write(tmp_path, b"text,y\n" + mistaken), "y", ["text"])
+    assert "data/target" in caught.value.hint
+
+
 def test_numbers_without_a_header(tmp_path: Path) -> None:
     rows = "".join(f"{n},{n % 3},{n % 2}\n" for n in range(12))
     (tmp_path / "rows.csv").write_text(rows)

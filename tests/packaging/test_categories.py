@@ -10,6 +10,8 @@ from headgate.core.archive import extract
 from headgate.core.manifest import SCHEMA_NAME, UBJ_NAME
 from headgate.core.schema import Feature, InputSchema, Task
 from headgate.data.categories import as_sent
+from headgate.data.load import divide
+from headgate.data.load import load as read
 from headgate.data.runs import VALIDATION_NAME, Runs
 from headgate.data.trained import Trained
 from headgate.data.validation import Validation
@@ -66,6 +68,46 @@ def test_from_text_to_the_same_answers(tmp_path: Path, task: Task, rounds: int) 
     for n, body in enumerate(singly):
         (found,) = json.loads(body)["predictions"]
         assert found.get("label") == json.loads(many)["predictions"][n].get("label")
+
+
+@pytest.mark.slow
+def test_none_is_a_class_and_a_category_and_a_column_of_booleans_takes_booleans(tmp_path: Path) -> None:
+    project = make(tmp_path, "rows.csv", "classification", train={"params": {"n_estimators": 5}})
+    level = [("None", "True"), ("Master", "True"), ("Master", "False")]
+    lines = [f"{degree},{job},{n},{'NA' if job == 'True' else 'None'}" for n in range(20) for degree, job in level]
+    (tmp_path / "rows.csv").write_text("\n".join(["degree,job,n,y", *lines]))
+    run = train(project)
+    assert run.record.labels == ("NA", "None")
+    assert run.record.categories == {"degree": ("None", "Master"), "job": ("True", "False")}
+    extract(package(run, project).path, tmp_path / "model")
+    predictor = load(tmp_path / "model")
+
+    def label(body: str, media: str = "application/json") -> str:
+        answer = json.loads(predictor.predict(body.encode(), media, None).body)
+        return str((answer["predictions"][0] if "predictions" in answer else answer["prediction"])["label"])
+
+    for truth, expected in ((True, "NA"), (False, "None")):
+        assert label(json.dumps({"degree": "None", "job": truth, "n": 3})) == expected
+        assert label(json.dumps({"degree": "None", "job": str(truth), "n": 3})) == expected
+        assert label(f"None,{str(truth).lower()},3\n", "text/csv") == expected
+
+
+@pytest.mark.slow
+def test_a_value_may_be_missing_where_only_held_out_rows_lack_one(tmp_path: Path) -> None:
+    project = make(tmp_path, "rows.csv", "regression", train={"params": {"n_estimators": 5}})
+
+    def write(lacking: set[int]) -> None:
+        lines = [f"{'' if n in lacking else n % 7},{'' if n in lacking else 'ab'[n % 2]},{n % 7}" for n in range(60)]
+        (tmp_path / "rows.csv").write_text("\n".join(["a,b,y", *lines]))
+
+    write(set())
+    write(set(divide(project, read(project)).test.tolist()[:2]))
+    run = train(project)
+    assert run.record.features_with_missing == ("a", "b")
+    extract(package(run, project).path, tmp_path / "model")
+    asked = json.dumps({"a": None, "b": None}).encode()
+    answer = json.loads(load(tmp_path / "model").predict(asked, None, None).body)["prediction"]["value"]
+    assert answer == pytest.approx(float(Trained.of(run).predict(np.full((1, 2), np.nan, np.float32))[0]))
 
 
 @pytest.mark.slow

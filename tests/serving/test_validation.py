@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from headgate.core.missing import MISSING
 from headgate.core.schema import Feature, Policy
 from headgate.errors import InvalidInput, PayloadTooLarge
 from tests.serving.sums import sums
@@ -35,6 +36,20 @@ def test_a_category_is_one_of_those_in_the_schema() -> None:
     assert refuse({"c": 3}, colour).message == "row 1, feature 'c': expected a string, got 3."
 
 
+@pytest.mark.parametrize("texts", [("False", "True"), ("true", "false"), ("TRUE", "FALSE")])
+def test_where_the_categories_are_true_and_false_booleans_are_taken_for_them(texts: tuple[str, str]) -> None:
+    job, other = Feature("job", "string", categories=texts), Feature("other", "string", categories=("True", "no"))
+    said = {text.lower() == "true": text for text in texts}
+    for truth, text in said.items():
+        for document in ({"job": truth}, {"job": text}, [truth], {"job": [truth]}):
+            answer = ask(document, job)
+            assert (answer[0] if isinstance(answer, list) else answer) == {"job": text}
+        for word in (str(truth), str(truth).lower(), str(truth).upper()):
+            assert ask(f"job\n{word}\n".encode(), job, content_type="text/csv") == [{"job": text}]
+    assert "expected one of" in refuse({"job": "tRUE"}, job).message  # JSON keeps its types, and text its case
+    assert refuse({"other": True}, other).message == "row 1, feature 'other': expected a string, got True."
+
+
 def test_the_hint_names_some_features_where_none_is_close() -> None:
     error = refuse({"qqq": 1}, *(Feature(f"f{n}") for n in range(30)))
     assert error.message == "row 1: unknown feature 'qqq'."
@@ -60,11 +75,21 @@ def test_nan_is_missing_where_the_policy_says_so(bad: bytes) -> None:
     assert ask(b"1," + bad, *features, **csv) == [{"x": 1.0, "y": None}]
     assert ask(b'{"x":1,"y":NaN}', *features, policy=policy) == {"x": 1.0, "y": None}
     assert refuse(bad + b",1", *features, **csv).message == "row 1, feature 'x': a value is required."
-    assert refuse(b"1," + bad, *features, content_type="text/csv").message.endswith(
-        f"an integer, got '{bad.decode()}'."
-    )
+    assert "expected a finite number within float32, got nan" in refuse(b'{"x":1,"y":NaN}', *features).message
     for infinity in (b"inf", b"1e999", b"-Infinity"):
         assert "row 1, feature 'y': expected" in refuse(b"1," + infinity, *features, **csv).message
+
+
+@pytest.mark.parametrize("word", sorted({*MISSING, "NA", "NaN", " None "}))
+def test_a_missing_number_in_csv_is_written_as_in_the_files_that_are_learnt_from(word: str) -> None:
+    features = (Feature("x"), Feature("y", nullable=True), Feature("t", "string", nullable=True, categories=("None",)))
+    csv: dict[str, Any] = {"policy": Policy(echo=True), "content_type": "text/csv"}
+    assert ask(f"1,{word},\n".encode(), *features, **csv) == [{"x": 1.0, "y": None, "t": None}]
+    assert ask(b"1,2,None\n", *features, **csv) == [{"x": 1.0, "y": 2.0, "t": "None"}]
+    assert refuse(f"{word},1,\n".encode(), *features, **csv).message == "row 1, feature 'x': a value is required."
+    if word:
+        said = refuse({"x": 1, "y": word, "t": None}, *features).message
+        assert said == f"row 1, feature 'y': expected a number, got {word!r}."
 
 
 def test_half_a_surrogate_pair_is_no_text() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from headgate.core.routes import INVOCATIONS
 from headgate.data.rows import read_csv
 from headgate.data.texts import read_texts
 from headgate.errors import NotFound, Refused
@@ -15,6 +16,26 @@ FILES = {
     "news-category": [".gitignore", "README.md", "data/headlines.csv", "data/simulate.py", "headgate.yaml"],
     "student-score": [".gitignore", "README.md", "data/simulate.py", "data/students.csv", "headgate.yaml"],
 }
+
+
+def again(project: Path, rows: Path) -> str:
+    """What a template's simulation says when it is run from elsewhere and writes the same file again."""
+    command = [sys.executable, "-I", str(project / "data" / "simulate.py")]
+
+    def run(*args: str, code: int = 0) -> str:
+        ran = subprocess.run([*command, *args], cwd="/", capture_output=True, text=True, check=False)
+        assert (ran.returncode, ran.stdout) == (code, "")
+        return ran.stderr.replace(f"{rows.parent}/", "").strip()
+
+    before = rows.read_bytes()
+    rows.unlink()
+    said = run()
+    assert rows.read_bytes() == before
+    other = project / "other.csv"
+    assert run("--seed", "8", "--rows", "40", "--out", str(other))
+    assert len(other.read_text().splitlines()) == 41
+    assert run("--rows", "0", code=2).endswith("--rows should be at least 1")
+    return said
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -32,12 +53,7 @@ def test_the_student_template_says_that_its_rows_are_simulated_and_can_write_the
     assert "are simulated" in template.about("student-score")
     template.write("student-score", tmp_path)
     rows = tmp_path / "data" / "students.csv"
-    command = [sys.executable, "-I", str(tmp_path / "data" / "simulate.py"), "--out", str(tmp_path / "again.csv")]
-    said = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "600 simulated students" in said.stderr
-    assert (tmp_path / "again.csv").read_bytes() == rows.read_bytes()
-    subprocess.run([*command, "--seed", "8", "--rows", "40"], capture_output=True, check=True)
-    assert len((tmp_path / "again.csv").read_text().splitlines()) == 41
+    assert again(tmp_path, rows) == "wrote students.csv: 600 simulated students"
     table = read_csv(rows, "regression", "score", None)
     assert (table.X.shape, len(table.categories), len(table.with_missing)) == ((600, 15), 5, 2)
 
@@ -88,16 +104,12 @@ def test_an_unknown_template_is_answered_with_a_suggestion(tmp_path: Path) -> No
 def test_the_news_are_simulated_and_can_be_written_again(tmp_path: Path) -> None:
     assert "are simulated" in template.about("news-category")
     template.write("news-category", tmp_path)
-    command = [sys.executable, "-I", str(tmp_path / "data" / "simulate.py"), "--out", str(tmp_path / "again.csv")]
-    said = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "600 simulated headlines" in said.stdout
-    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "data" / "headlines.csv").read_bytes()
-    table = read_texts(tmp_path / "again.csv", "category", ["text"])
+    rows = tmp_path / "data" / "headlines.csv"
+    assert again(tmp_path, rows) == "wrote headlines.csv: 600 simulated headlines"
+    table = read_texts(rows, "category", ["text"])
     assert table.labels == ("Business", "Science", "Sports", "World")
     letters = set("".join(table.X[:, 0]))
     assert {"ã", "ř", "ё", "ц"} <= letters
-    subprocess.run([*command, "--rows", "8", "--seed", "3"], capture_output=True, check=True)
-    assert len((tmp_path / "again.csv").read_text().splitlines()) == 9
 
 
 def test_every_template_is_ready_for_an_account(tmp_path: Path) -> None:
@@ -108,6 +120,15 @@ def test_every_template_is_ready_for_an_account(tmp_path: Path) -> None:
         assert {key: each.target for key, each in environments.items()} == {"production": "local", "cloud": "aws"}
         cloud = environments["cloud"]
         assert (cloud.account, cloud.region) == ("123456789012", "eu-central-1")
+        assert cloud.front is not None
         kinds[name] = cloud.hosting.kind
     assert kinds == {"iris": "lambda", "news-category": "lambda", "student-score": "serverless"}
-    assert load(tmp_path / "news-category").spec.route == "/predict-news-category"
+    for name, route in {name: f"/predict-{name}" for name in kinds}.items():
+        spec = load(tmp_path / name).spec
+        assert spec.route == route
+        assert spec.github is not None
+        assert spec.github.repository == "you/your-repository"
+        place = (
+            f"# Callers POST here at the gateway, or to {INVOCATIONS.format(f'{name}-production')}.\nroute: {route}\n"
+        )
+        assert place in (tmp_path / name / "headgate.yaml").read_text()

@@ -83,3 +83,12 @@ def test_categories_have_no_median(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="learns from numbers; colour hold text") as caught:
         train(project)
     assert "xgboost" in caught.value.hint
+
+
+def test_all_held_out_rows_are_compared_and_how_many_is_said(tmp_path: Path) -> None:
+    few = {"recipe": "gradient-boosting", "params": {"n_estimators": 2, "max_depth": 1}}
+    project = make(tmp_path, "rows.csv", "regression", data={"split": {"test": 0.5}}, train=few)
+    (tmp_path / "rows.csv").write_text("\n".join(["a,y", *[f"{n % 97},{n % 13}" for n in range(4200)]]))
+    parity = package(train(project), project).record.parity
+    assert parity["real_rows"] == 2100
+    assert parity["rows"] > 2100

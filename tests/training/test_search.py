@@ -51,8 +51,16 @@ def trials_made(project: Project) -> int:
 
 def test_it_finds_what_is_better_gives_up_what_is_worse_and_says_so(tmp_path: Path) -> None:
     told: list[str] = []
+    shares: list[float] = []
+
+    def tell(message: str, share: float | None) -> None:
+        told.append(message)
+        shares.extend([share] if message.startswith("trial 1 of") and share is not None else [])
+
     project = project_in(tmp_path, trials=25)
-    run = train(project, progress=lambda message, _: told.append(message))
+    run = train(project, progress=tell)
+    assert shares == sorted(shares)
+    assert (len(shares), shares[-1]) == (2 * FEW["n_estimators"], 1 / 25)
     search = found(run)
     assert (search["trials"], search["asked"], search["stopped_by"], search["metric"]) == (25, 25, "trials", "rmse")
     assert 0 < search["pruned"] < 20
@@ -134,6 +142,20 @@ def test_held_out_rows_have_no_say_in_the_order_of_categories(tmp_path: Path) ->
     np.testing.assert_array_equal(seen[0].held_X, seen[1].held_X)
 
 
+def test_other_columns_of_the_same_bytes_are_another_search(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("".join(f"{n},{n % 3},{n % 5}\n" for n in range(30)))
+    few = {"params": {"n_estimators": 3}, "search": {"trials": 1, "folds": 2}}
+
+    def names(columns: list[str]) -> set[str]:
+        project = make(tmp_path, "rows.csv", "regression", data={"columns": columns}, train=few)
+        train(project)
+        return {folder.name for folder in project.store.glob("searches/*")}
+
+    first = names(["a", "b", "y"])
+    assert names(["a", "b", "y"]) == first
+    assert len(names(["a", "y", "b"])) == 2
+
+
 def started(project: Project) -> "subprocess.Popen[str]":
     environment = {**os.environ, "HEADGATE_HOME": str(project.root / "home")}
     command = [sys.executable, "-m", "headgate", "train", "-C", str(project.root)]
@@ -186,6 +208,27 @@ def test_the_timeout_is_kept_also_within_a_trial_and_by_the_next_training(tmp_pa
     assert trials_made(project) == made
 
 
+def test_the_time_of_a_trial_that_was_cut_short_counts(tmp_path: Path) -> None:
+    long = {"n_estimators": 10_000, "max_depth": 8}
+    project = project_in(tmp_path, params=long, trials=10_000, timeout="1h")
+
+    def stop(message: str, _: float | None) -> None:
+        if message.startswith("trial") and "seconds used" in journal_of(project).read_text():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(project, progress=stop)
+    run_search(project_in(tmp_path, params=long, trials=10_000, timeout="1s"))
+    assert trials_made(project) == 1
+
+
+def test_training_says_that_the_timeout_ended_the_search(tmp_path: Path) -> None:
+    with started(project_in(tmp_path, trials=10_000, timeout="1s")) as child:
+        said, _ = child.communicate(timeout=60)
+    assert "trials until the timeout of 1 s" in said
+    assert "Another training may find time for more or fewer of them, and give another model." in said
+
+
 def run_search(project: Project) -> None:
     """The search alone: a model of 10,000 deep trees would take longer than the search."""
     from headgate.data.load import divide
@@ -218,6 +261,19 @@ def test_a_damaged_journal_is_told_with_the_remedy(tmp_path: Path, damage: str) 
     assert str(journal.parent) in caught.value.hint
 
 
+@pytest.mark.parametrize(("written", "damage"), [('"params":{', '"other":{'), ('"values":[', '"values":[NaN,')])
+def test_a_journal_that_lacks_what_is_read_of_it_is_told_with_the_remedy(
+    tmp_path: Path, written: str, damage: str
+) -> None:
+    project = project_in(tmp_path, trials=2)
+    train(project)
+    journal = journal_of(project)
+    assert written in journal.read_text()
+    journal.write_text(journal.read_text().replace(written, damage))
+    with pytest.raises(InvalidInput, match=r"journal.log is damaged"):
+        train(project)
+
+
 def test_too_few_rows_for_the_folds(tmp_path: Path) -> None:
     project = make(tmp_path, "rows.csv", "regression", train={"search": {"folds": 10}})
     (tmp_path / "rows.csv").write_text("\n".join(["a,y", *[f"{n},{n}" for n in range(12)]]))
@@ -232,7 +288,8 @@ def test_real_students_with_categories_and_a_search(tmp_path: Path) -> None:
     section = {"params": {"n_estimators": 150}, "search": {"trials": 6, "timeout": "30s"}}
     run = train(make(tmp_path, str(STUDENTS), "regression", data=data, train=section))
     assert set(run.record.categories) >= {"gender", "diet_quality", "parental_education_level"}
-    assert "parental_education_level" in run.record.features_with_missing
+    assert "None" in run.record.categories["parental_education_level"]
+    assert run.record.features_with_missing == ()
     r2 = run.record.metrics["r2"]
     assert r2 is not None
     assert r2 > 0.8

@@ -74,6 +74,20 @@ def test_the_record_says_what_was_made_from_what(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_held_out_rows_are_the_same_only_where_their_target_is(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("".join(f"{n},{n % 3},{n % 4}\n" for n in range(30)))
+
+    def held(*columns: str, **data: object) -> str:
+        section = {"columns": list(columns), **data}
+        few = {"params": {"n_estimators": 2}}
+        return train(make(tmp_path, "rows.csv", "regression", data=section, train=few)).record.held_out_sha256
+
+    assert held("a", "b", "y") == held("a", "b", "y", features=["a"])
+    assert held("a", "b", "y") != held("a", "y", "b")  # the same bytes, another column under the same name
+    assert held("a", "b", "y") != held("a", "b", "z", target="z")
+
+
+@pytest.mark.slow
 def test_probabilities_stand_in_the_order_of_the_labels(tmp_path: Path) -> None:
     run = train(bundled(tmp_path, "breast_cancer", train=FEW))
     held = Validation.from_bytes(run.read(VALIDATION_NAME))

@@ -76,15 +76,16 @@ class Output:
         if not sys.stderr.isatty():
             yield _Lines(label)
             return
+        from rich import progress as rich
         from rich.console import Console
-        from rich.text import Text
 
-        with Console(stderr=True).status(label) as status:
-            started = time.monotonic()
+        # The clock goes on while a step has nothing to say.
+        columns = rich.SpinnerColumn(), rich.TextColumn("{task.description}", markup=False), rich.TimeElapsedColumn()
+        with rich.Progress(*columns, console=Console(stderr=True), transient=True) as live:
+            task = live.add_task(label, total=None)
 
             def tell(message: str, fraction: float | None, /) -> None:
-                line = Text(_line(label, message, fraction))
-                status.update(line.append(f" {time.monotonic() - started:.0f} s", style="dim"))
+                live.update(task, description=_line(label, message, fraction))
 
             yield tell
 

@@ -18,7 +18,7 @@ def command(call: Call) -> None:
     """Train a candidate and record the run.
 
     The run keeps the model, the held-out rows, their metrics, and what it was made from: the data's sha256, parameters,
-    git commit and versions. Equal inputs give an equal model.
+    git commit and versions. Equal inputs give an equal model, unless the timeout ended the search.
 
     With `train/search` in headgate.yaml, Optuna first looks for better parameters. That may be stopped anywhere: the
     trials that are done are kept, and the next `headgate train` goes on from them.
@@ -74,12 +74,14 @@ def _searched(search: Mapping[str, Any]) -> list[str]:
     """What a search came to, in lines."""
     from headgate.core.durations import text
 
-    until = f" until the timeout of {text(search['timeout'])}" if search["stopped_by"] == "timeout" else ""
+    late = search["stopped_by"] == "timeout"
+    until = f" until the timeout of {text(search['timeout'])}" if late else ""
     made = f"search: {search['trials']} of {search['asked']} trials{until}, {search['pruned']} given up early"
+    another = ["Another training may find time for more or fewer of them, and give another model."] if late else []
     if search["best_trial"] is None:
-        return [f"{made}; none came to its end, so the parameters of headgate.yaml were taken"]
+        return [f"{made}; none came to its end, so the parameters of headgate.yaml were taken", *another]
     metric, folds = search["metric"], f"on {search['folds']} folds"
     first = f" (the first, with headgate.yaml's parameters: {number(search['first_value'])})"
     best = f"best: trial {search['best_trial']}, {metric} {number(search['best_value'])} {folds}"
     params = ", ".join(f"{name} {value:.4g}" for name, value in search["params"].items())
-    return [made, f"{best}{first}", f"parameters: {params}"]
+    return [made, *another, f"{best}{first}", f"parameters: {params}"]

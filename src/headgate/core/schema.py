@@ -32,6 +32,14 @@ class Feature:
     nullable: bool = False
     categories: tuple[str, ...] = ()
 
+    @property
+    def truths(self) -> dict[bool, str]:
+        """The texts for true and false, where these two are all the categories, however they are written: a column of
+        booleans is text in a CSV file, and callers have them as JSON's."""
+        texts = {category.lower(): category for category in self.categories}
+        found = len(self.categories) == 2 and texts.keys() == {"true", "false"}
+        return {True: texts["true"], False: texts["false"]} if found else {}
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -40,7 +48,7 @@ class Policy:
     extra: Literal["refuse", "ignore"] = "refuse"
     """What becomes of fields that are no features."""
     nan: Literal["refuse", "missing"] = "refuse"
-    """Whether NaN is an error or a missing value. Infinity is always an error."""
+    """Whether NaN is an error or a missing value. In CSV it is a missing value. Infinity is always an error."""
     echo: bool = False
     """Whether JSON answers carry the rows as they were understood."""
     probabilities: bool = False

@@ -28,21 +28,23 @@ FEW = 5
 """So many may be categories however few the rows."""
 
 
-def places(texts: Sequence[str | None]) -> tuple[npt.NDArray[np.float32], tuple[str, ...]]:
-    """float32 [n], NaN for None, and the categories in alphabetical order."""
-    categories = tuple(sorted({text for text in texts if text is not None}))
-    codes: dict[str | None, float] = {category: float(place) for place, category in enumerate(categories)}
-    return np.array([codes.get(text, math.nan) for text in texts], np.float32), categories
+def places(texts: Sequence[str], codes: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.float32], tuple[str, ...]]:
+    """float32 [n], and the categories in alphabetical order. `codes` [n]: places in `texts`, -1 for NaN."""
+    order = sorted(range(len(texts)), key=texts.__getitem__)
+    place = np.full(len(texts) + 1, np.nan, np.float32)
+    place[order] = np.arange(len(order))
+    return place[codes], tuple(texts[at] for at in order)
 
 
-def unlike_categories(texts: Sequence[str | None]) -> str:
-    """Why a column is free text or an id rather than categories, in words; empty where it may be categories."""
-    present = [text for text in texts if text is not None]
-    found = set(present)
-    if any(len(text) > MAX_CHARACTERS for text in found):
+def unlike_categories(texts: Sequence[str], rows: int) -> str:
+    """Why a column is free text or an id rather than categories, in words; empty where it may be categories.
+
+    `texts`: the different ones, in so many `rows`.
+    """
+    if any(len(text) > MAX_CHARACTERS for text in texts):
         return f"a text of more than {MAX_CHARACTERS} characters"
-    if len(found) > MAX_CATEGORIES or len(found) > max(FEW, len(present) / 2):
-        return f"{len(found):,} different values in {len(present):,} rows"
+    if len(texts) > MAX_CATEGORIES or len(texts) > max(FEW, rows / 2):
+        return f"{len(texts):,} different values in {rows:,} rows"
     return ""
 
 

@@ -36,7 +36,15 @@ def load(project: Project, progress: Progress = silent) -> Table:
         table = read_bundled(name, spec.task, data.target, data.features)
     else:
         path = project.root / data.source
-        table = read_csv(path, spec.task, data.target, data.features, columns=data.columns, labels=data.labels)
+        table = read_csv(
+            path,
+            spec.task,
+            data.target,
+            data.features,
+            columns=data.columns,
+            labels=data.labels,
+            progress=progress,
+        )
     return checked(table, spec.task, data.source)
 
 
@@ -47,7 +55,7 @@ def _texts(project: Project, fetched: str, progress: Progress) -> Table:
     feature = TEXT if data.text else columns[0]
     path = keep_newsgroups(project.store, progress=progress) if fetched else project.root / data.source
     names = [TEXT, data.target] if fetched else data.columns
-    return read_texts(path, data.target, columns, feature=feature, names=names, labels=data.labels)
+    return read_texts(path, data.target, columns, feature=feature, names=names, labels=data.labels, progress=progress)
 
 
 def divide(project: Project, table: Table) -> Division:

@@ -40,7 +40,8 @@ class PackageRecord:
     held_out_sha256: str
     commit: str | None
     parity: Mapping[str, Any]
-    """How the portable model was compared with the trained one: a packaging.Parity as JSON."""
+    """How the portable model was compared with the trained one: a packaging.Parity as JSON, and `real_rows`,
+    how many of the held-out rows were among those compared."""
     engines: Sequence[Mapping[str, Any]] = ()
     """The engines that were tried for it, with parity and microseconds a row: packaging.Measured as JSON."""
 

@@ -1,58 +1,42 @@
-"""CSV files as tables: read narrowly, refused with the line and what to do.
+"""CSV files (`data.lines`) as tables: read narrowly, refused with the line and what to do.
 
-A file is UTF-8 (with or without a byte-order mark), comma-separated and has a header line, unless the spec names the
-columns. Empty fields and `NA`, `NaN`, `null` and `None` are missing values; lines without any value are skipped.
 Numbers are written with a decimal point and without thousands separators; infinity is refused: a model would take it
-for a very large measurement.
+for a very large measurement. In a column of numbers, empty fields and `NA`, `NaN`, `null` and `None` are missing values
+(`core.missing`).
 
-A column without any number is one of categories (`data.categories`). One of numbers with something else in between is
-refused, for that is a slip of the pen more often than a category.
+A column without any number is one of categories (`data.categories`), in which only the empty field is missing: `None`
+is a category. One of numbers with something else in between is refused, for that is a slip of the pen more often than
+a category.
 """
 
-import csv
-import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from headgate.core.digest import sha256
+from headgate.core.missing import is_missing
+from headgate.core.progress import Progress, silent
 from headgate.core.schema import Task
 from headgate.data.categories import MAX_CATEGORIES, Categories, places, unlike_categories
+from headgate.data.column import Column, written_otherwise
+from headgate.data.lines import Lines, opened
 from headgate.data.table import Table
-from headgate.errors import InvalidInput, NotFound
+from headgate.data.targets import classes, values
+from headgate.errors import InvalidInput
 
-MISSING = frozenset({"", "na", "nan", "null", "none"})
-LARGEST = float(np.finfo(np.float32).max)
-MAX_BYTES = 1024**3
-"""Of a file: what is read into memory whole."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """A header and lines of text fields. `lines` holds each row's line number in the file, for messages."""
-
-    names: tuple[str, ...]
-    fields: list[list[str]]
-    lines: list[int]
-
-    def column(self, name: str) -> list[str]:
-        """The fields below one name."""
-        at = self.names.index(name)
-        return [row[at] for row in self.fields]
-
-    def named(self, path: Path, column: str, names: Mapping[str, str]) -> "Rows":
-        """The same with other names for what stands in `column`. Raises InvalidInput where one has none."""
-        at = self.names.index(column)
-        for row, line in zip(self.fields, self.lines, strict=True):
-            if row[at] not in names:
-                raise InvalidInput(
-                    f"{path}, line {line}: {column!r} is {row[at][:40]!r}, which data/labels has no name for.",
-                    hint=f"It has names for {', '.join(map(repr, [*names][:20]))}.",
-                )
-        return replace(self, fields=[[*row[:at], names[row[at]], *row[at + 1 :]] for row in self.fields])
+_SHOWN = 10
+_HINTS = {
+    "text": "Write every value of a column of numbers as a number or leave it empty, or list other columns under "
+    "data/features in headgate.yaml.",
+    "number": "Categories are text in every row: mend the numbers among them, or list other columns under "
+    "data/features in headgate.yaml.",
+    "otherwise": "Write numbers with a decimal point, without thousands separators, % or units, and finite; or list "
+    "other columns under data/features in headgate.yaml.",
+    "unlike": f"Categories come again and again, and are {MAX_CATEGORIES} at most. List the columns to learn from "
+    "under data/features in headgate.yaml, without these; texts are learnt from by `train: {recipe: text}`.",
+}
+"""What to do, by what is wrong with a column."""
 
 
 def read_csv(
@@ -63,163 +47,95 @@ def read_csv(
     *,
     columns: Sequence[str] | None = None,
     labels: Mapping[str, str] | None = None,
+    progress: Progress = silent,
 ) -> Table:
     """The table in a CSV file; `features` None takes every column but the target.
 
     `columns`: the names of all columns of a file without a header line; `labels`: other names for the classes. Raises
     NotFound, or InvalidInput naming the file, the column and the first line that is wrong.
     """
-    content, rows = read_rows(path, columns)
-    names = tuple(features) if features is not None else tuple(name for name in rows.names if name != target)
-    absent = [name for name in (target, *names) if name not in rows.names]
-    if absent:
-        raise InvalidInput(
-            f"{path} has no column {', '.join(map(repr, absent))}; it has {', '.join(rows.names)}.",
-            hint="Look at data/target and data/features in headgate.yaml.",
-        )
-    rows = rows if labels is None else rows.named(path, target, labels)
+    with opened(path, columns, progress) as lines:
+        names = tuple(features) if features is not None else tuple(name for name in lines.names if name != target)
+        _check_names(lines, names, target)
+        kept = [Column(name, lines.names.index(name)) for name in names]
+        predicted = Column(target, lines.names.index(target), text=task == "classification", dtype=np.float64)
+        for piece in lines.pieces():
+            for column in (*kept, predicted):
+                column.add(piece)
+    X, categories = _columns(lines, kept)
+    y = classes(lines, predicted, labels) if task == "classification" else values(lines, predicted)
+    return Table(names, target, X, y, lines.sha256, categories)
+
+
+def _check_names(lines: Lines, names: Sequence[str], target: str) -> None:
+    lines.require((target, *names), "Look at data/target and data/features in headgate.yaml.")
     if "" in names:  # tables are often saved with row numbers, under no name; they are not to be learnt from
         raise InvalidInput(
-            f"{path}, line 1: column {rows.names.index('') + 1} has no name.",
+            f"{lines.path}, line 1: column {lines.names.index('') + 1} has no name.",
             hint="Give it one, or list the columns to learn from under data/features in headgate.yaml.",
         )
     if not names:
-        raise InvalidInput(f"{path} has no column to learn from beside the target {target!r}.")
-    X, categories = _columns(path, rows, names)
-    return Table(names, target, X, _target(path, rows, task, target), sha256(content), categories)
+        raise InvalidInput(
+            f"{lines.path} has no column to learn from beside the target {target!r}.",
+            hint="Look at data/source and data/target in headgate.yaml.",
+        )
 
 
-def read_rows(path: Path, columns: Sequence[str] | None = None) -> tuple[bytes, Rows]:
-    """The bytes of a CSV file and the rows in them. `columns` None: the first line is their names.
+def _columns(lines: Lines, columns: list[Column]) -> tuple[npt.NDArray[np.float32], Categories]:
+    """float32 [n, f], and the columns of categories. All columns that are neither are named at once.
 
-    Raises NotFound, or InvalidInput naming the file and the first line that is wrong.
+    `columns` are given up one by one: they and the array need not both be there as a whole.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except (FileNotFoundError, IsADirectoryError):
-        raise NotFound(f"There is no file {path}.", hint="Look at data/source in headgate.yaml.") from None
-    if len(content) > MAX_BYTES:
-        raise InvalidInput(f"{path} is larger than {MAX_BYTES:,} bytes.", hint="Learn from a part of the rows.")
-    return content, _rows(path, content, columns)
-
-
-def _rows(path: Path, content: bytes, columns: Sequence[str] | None) -> Rows:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise InvalidInput(f"{path}, line {line}: it is not UTF-8 text.", hint="Save it as UTF-8.") from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = next(reader, None) if columns is None else columns
-        if header is None or not any(header):
-            raise InvalidInput(f"{path} is empty; a header line and rows were expected.")
-        names = _header(path, header)
-        wanted = "the header" if columns is None else "data/columns"
-        fields, lines = [], []
-        for line, row in _filled(reader):
-            if len(row) != len(names):
-                raise InvalidInput(f"{path}, line {line}: {len(row)} fields, {wanted} has {len(names)}.")
-            fields.append(row)
-            lines.append(line)
-    except csv.Error as error:
-        raise InvalidInput(f"{path}, line {reader.line_num}: {error}.") from None
-    return Rows(names, fields, lines)
-
-
-def _header(path: Path, header: Sequence[str]) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in header)
-    if len(names) == 1 and (";" in names[0] or "\t" in names[0]):
-        raise InvalidInput(f"{path} is separated by semicolons or tabs.", hint="Save it separated by commas.")
-    twice = sorted({name for name in names if name and names.count(name) > 1})
-    if twice:
-        raise InvalidInput(f"{path}, line 1: several columns are called {', '.join(map(repr, twice))}.")
-    return names
-
-
-def _filled(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
-    """Rows with at least one value, each with the number of its last line."""
-    for row in reader:
-        stripped = [value.strip() for value in row]
-        if any(stripped):
-            yield reader.line_num, stripped  # type: ignore[attr-defined]
-
-
-def _columns(path: Path, rows: Rows, names: Sequence[str]) -> tuple[npt.NDArray[np.float32], Categories]:
-    """float32 [n, f], and the columns of categories. All columns that are neither are named at once."""
-    X = np.empty((len(rows.fields), len(names)), np.float32)
+    X = np.empty((len(lines.numbers), len(columns)), np.float32)
     categories: dict[str, tuple[str, ...]] = {}
-    mixed, unlike = [], []
-    for at, name in enumerate(names):
-        texts = [None if text.lower() in MISSING else text for text in rows.column(name)]
-        numbers = [_number(text or "") for text in texts]
-        odd = next((row for row, number in enumerate(numbers) if number is None), None)
-        if odd is None:
-            X[:, at] = np.array(numbers, np.float64)
+    wrong: dict[str, list[str]] = {}
+    for at in range(X.shape[1]):
+        column = columns.pop(0)
+        if column.is_numeric:
+            X[:, at] = column.numbers
             continue
-        where = f"(line {rows.lines[odd]}: {rows.column(name)[odd][:40]!r})"
-        if any(text and _like_number(text) for text in texts):
-            mixed.append(f"{name!r} {where}")
-        elif why := unlike_categories(texts):
-            unlike.append(f"{name!r} {where}, {why}")
+        kind, said = _wrong(lines, column)
+        if kind:
+            wrong.setdefault(kind, []).append(said)
         else:
-            X[:, at], categories[name] = places(texts)
-    _refuse(path, mixed, unlike)
+            X[:, at], categories[column.name] = places(column.texts, column.codes)
+    if wrong:
+        said = " ".join(_said(kind, columns) for kind, columns in wrong.items())
+        raise InvalidInput(f"{lines.path}: {said}", hint=" ".join(_HINTS[kind] for kind in wrong))
     return X, categories
 
 
-def _refuse(path: Path, mixed: Sequence[str], unlike: Sequence[str]) -> None:
-    """Raises InvalidInput where there are columns of numbers and other things, or of free text."""
-    said, hints = [], []
-    if mixed:
-        said.append(f"not numeric: {', '.join(mixed[:10])}.")
-        hints.append(
-            "Write every value of such a column as a number or leave it empty, or list other columns under "
-            "data/features in headgate.yaml."
+def _said(kind: str, columns: Sequence[str]) -> str:
+    listed = "; ".join(columns[:_SHOWN]) + (f"; and {len(columns) - _SHOWN} more" if len(columns) > _SHOWN else "")
+    return f"free text or an id, not categories: {listed}." if kind == "unlike" else f"{listed}."
+
+
+def _wrong(lines: Lines, column: Column) -> tuple[str, str]:
+    """Why a column is neither numbers nor categories, as a key of `_HINTS` and in words; empty where it may be."""
+    counts = column.counts()
+    otherwise = [text for text in counts if written_otherwise(text)]
+    words = [text for text in counts if not is_missing(text) and text not in set(otherwise)]
+    oddly = sum(counts[text] for text in otherwise)
+    numbers = int(np.count_nonzero(~np.isnan(column.numbers))) + oddly
+    texts = sum(counts[text] for text in words)
+
+    def first(text: str) -> str:
+        return f"(line {lines.numbers[column.row_of(text)]}: {text[:40]!r})"
+
+    if not words:
+        return "otherwise", f"{column.name!r} has {_count(oddly, 'number')} that cannot be read {first(otherwise[0])}"
+    if numbers and texts <= numbers:
+        return (
+            "text",
+            f"{column.name!r} is a number in {_count(numbers, 'row')} and text in {texts:,} {first(words[0])}",
         )
-    if unlike:
-        said.append(f"free text or an id, not categories: {'; '.join(unlike[:10])}.")
-        hints.append(
-            f"Categories come again and again, and are {MAX_CATEGORIES} at most. List the columns to learn from under "
-            "data/features in headgate.yaml, without these; texts are learnt from by `train: {recipe: text}`."
-        )
-    if said:
-        raise InvalidInput(f"{path}: {' '.join(said)}", hint=" ".join(hints))
+    if numbers:
+        row, shown = column.number or (column.row_of(otherwise[0]), otherwise[0])
+        where = f"(line {lines.numbers[row]}: {shown[:40]!r})"
+        return "number", f"{column.name!r} is text in {_count(texts, 'row')} and a number in {numbers:,} {where}"
+    why = unlike_categories(column.texts, sum(counts.values()))
+    return ("unlike", f"{column.name!r} {first(column.texts[0])}, {why}") if why else ("", "")
 
 
-def _like_number(text: str) -> bool:
-    """Whether it is a number in other files: 1_000 and infinity are none here, and no categories either."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _number(text: str) -> float | None:
-    """A float within float32's range, NaN where missing, None where it is neither."""
-    if text.lower() in MISSING:
-        return float("nan")
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if abs(number) <= LARGEST and "_" not in text else None  # float() takes 1_000
-
-
-def _target(path: Path, rows: Rows, task: Task, target: str) -> npt.NDArray[np.str_] | npt.NDArray[np.float64]:
-    values = rows.column(target)
-    for row, text in enumerate(values):
-        number = _number(text)
-        if text.lower() in MISSING:
-            raise InvalidInput(
-                f"{path}, line {rows.lines[row]}: no value for the target {target!r}.",
-                hint="Remove the rows without one; nothing can be learnt from them.",
-            )
-        if task == "regression" and number is None:
-            raise InvalidInput(
-                f"{path}, line {rows.lines[row]}: the target {target!r} is not a number: {text[:40]!r}.",
-                hint="If it names a class, set `task: classification`.",
-            )
-    return np.array(values, str) if task == "classification" else np.array(values, np.float64)
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" + ("" if number == 1 else "s")

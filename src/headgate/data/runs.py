@@ -41,6 +41,7 @@ class Record:
     target: str
     features: tuple[str, ...]
     features_with_missing: tuple[str, ...]
+    """In any row, of those learnt from or held out."""
     labels: tuple[str, ...]
     """A classifier's classes in the order of its probabilities; empty for regression."""
     created: str
@@ -49,7 +50,7 @@ class Record:
     data_source: str
     data_sha256: str
     held_out_sha256: str
-    """Equal for equal data and equal rows held out of it, whichever columns were learnt from."""
+    """Equal for equal data, and an equal target of equal rows held out of it, whichever columns were learnt from."""
     rows_train: int
     rows_test: int
     recipe: str

@@ -44,6 +44,10 @@ class Table:
         """A classifier's classes, sorted as text."""
         return tuple(str(label) for label in np.unique(self.y))
 
+    def classes(self, task: Task) -> tuple[str, ...]:
+        """The labels; none for regression."""
+        return self.labels if task == "classification" else ()
+
     @property
     def with_missing(self) -> tuple[str, ...]:
         """The features of which some value is missing."""
@@ -56,7 +60,8 @@ def checked(table: Table, task: Task, source: str) -> Table:
     """The table itself, if something can be learnt from it. Raises InvalidInput naming `source`."""
     if len(table.y) < MIN_ROWS:
         raise InvalidInput(
-            f"{source} has {len(table.y)} rows; at least {MIN_ROWS} are needed to learn and to hold some out."
+            f"{source} has {len(table.y)} rows; at least {MIN_ROWS} are needed to learn and to hold some out.",
+            hint="Give more rows.",
         )
     values, counts = np.unique(table.y, return_counts=True)
     if len(values) < 2:

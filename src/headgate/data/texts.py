@@ -7,16 +7,20 @@ without any is refused: nothing can be learnt from it.
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from headgate.core.digest import sha256
-from headgate.data.rows import MISSING, read_rows
+from headgate.core.progress import Progress, silent
+from headgate.data.column import Column
+from headgate.data.lines import opened
 from headgate.data.table import Table
+from headgate.data.targets import classes
 from headgate.data.validation import column
-from headgate.errors import InvalidInput
 
 TEXT = "text"
 """What requests call a text that is made of several columns, and the column that is looked for by default."""
+
+_HINT = (
+    "Name the class under data/target and the text under data/features (one column) or data/text (several) in "
+    "headgate.yaml; a file without a header line needs data/columns."
+)
 
 
 def read_texts(
@@ -27,32 +31,23 @@ def read_texts(
     feature: str = TEXT,
     names: Sequence[str] | None = None,
     labels: Mapping[str, str] | None = None,
+    progress: Progress = silent,
 ) -> Table:
     """The texts in `columns` and their classes. `names`: of all columns of a file without a header line.
 
     `labels`: other names for the classes. Raises NotFound, or InvalidInput naming the file and the first line that is
     wrong.
     """
-    content, rows = read_rows(path, names)
-    absent = [name for name in (target, *columns) if name not in rows.names]
-    if absent:
-        raise InvalidInput(
-            f"{path} has no column {', '.join(map(repr, absent))}; it has {', '.join(rows.names)}.",
-            hint="Name the class under data/target and the text under data/features (one column) or data/text (several)"
-            " in headgate.yaml; a file without a header line needs data/columns.",
-        )
-    for value, line in zip(rows.column(target), rows.lines, strict=True):
-        if value.lower() in MISSING:
-            raise InvalidInput(
-                f"{path}, line {line}: no value for the target {target!r}.",
-                hint="Remove the rows without one; nothing can be learnt from them.",
-            )
-    texts = [" ".join(part for part in parts if part) for parts in zip(*map(rows.column, columns), strict=True)]
-    for text, line in zip(texts, rows.lines, strict=True):
-        if not text:
-            raise InvalidInput(
-                f"{path}, line {line}: no text in {', '.join(map(repr, columns))}.",
-                hint="Remove the rows without one; nothing can be learnt from them.",
-            )
-    rows = rows if labels is None else rows.named(path, target, labels)
-    return Table((feature,), target, column(texts), np.array(rows.column(target), str), sha256(content))
+    with opened(path, names, progress) as lines:
+        lines.require((target, *columns), _HINT)
+        predicted = Column(target, lines.names.index(target), text=True)
+        places = [lines.names.index(name) for name in columns]
+        texts: list[str] = []
+        for piece in lines.pieces():
+            predicted.add(piece)
+            texts += [" ".join(filter(None, (row[at].strip() for at in places))) for row in piece]
+    y = classes(lines, predicted, labels)
+    if not all(texts):
+        hint = "Remove the rows without one; nothing can be learnt from them."
+        lines.refuse(texts.index(""), f"no text in {', '.join(map(repr, columns))}.", hint)
+    return Table((feature,), target, column(texts), y, lines.sha256)

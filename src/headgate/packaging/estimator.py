@@ -66,7 +66,13 @@ class Portable:
     members: Mapping[str, bytes]
     parity: Parity
     engines: Sequence[Measured]
+    real: int
+    """How many of the rows that were given it was compared on, beside those that were made."""
     large_batch: int = 0
+
+    def compared(self) -> dict[str, Any]:
+        """The comparison for a package's record."""
+        return self.parity.to_json() | {"real_rows": self.real}
 
 
 def package_estimator(
@@ -86,8 +92,9 @@ def package_estimator(
 ) -> Package:
     """Package a fitted estimator or pipeline and keep the archive in the project's `store`, as `package` does.
 
-    `rows` are held-out ones, at least one, in the form that the estimator takes: texts, a data frame, or an array,
-    whose columns `features` names. The parity and the times of each engine that was tried are in the package's record.
+    `rows` are held-out ones, at least one (the first 5,000 are compared), in the form that the estimator takes: texts,
+    a data frame, or an array, whose columns `features` names. The parity and the times of each engine that was tried
+    are in the package's record.
     Raises InvalidInput where the rows do not fit, GateFailed where no engine answers like the estimator.
     """
     subject = _texts(estimator, rows) if takes_texts(estimator) else _table(estimator, rows, features)
@@ -103,7 +110,7 @@ def package_estimator(
         data_sha256="",
         held_out_sha256=digest_json(subject.values[: subject.real]),
         commit=None,
-        parity=made.parity.to_json(),
+        parity=made.compared(),
         engines=[one.to_json() for one in made.engines],
     )
     return keep(store, record, made.backend, schema, made.members)
@@ -133,7 +140,7 @@ def _portable(estimator: Any, subject: Subject, schema: InputSchema, progress: P
     best = choose(tried)
     assert best.candidate is not None
     assert best.parity is not None
-    return Portable(best.candidate.backend, schema, best.candidate.members, best.parity, tried)
+    return Portable(best.candidate.backend, schema, best.candidate.members, best.parity, tried, subject.real)
 
 
 def _texts(estimator: Any, rows: Any, name: str = TEXT_FEATURE) -> Subject:

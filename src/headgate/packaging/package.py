@@ -61,7 +61,7 @@ def package(run: Run, project: Project, *, progress: Progress = silent, now: dat
         data_sha256=run.record.data_sha256,
         held_out_sha256=run.record.held_out_sha256,
         commit=run.record.commit,
-        parity=made.parity.to_json(),
+        parity=made.compared(),
         engines=[engine.to_json() for engine in made.engines],
     )
     return keep(
@@ -96,7 +96,7 @@ def _booster(run: Run, policy: Policy, progress: Progress, *, large: bool) -> Po
         own = {UBJ_NAME: run.read(MODEL_NAME)}
         engines.append(_try_xgboost(small, own, schema, partial(answered, engine="XGBoost"), requests))
         members |= {} if engines[-1].refused else own
-    return Portable("onnx", schema, members, parity, engines, at if UBJ_NAME in members else 0)
+    return Portable("onnx", schema, members, parity, engines, len(held.X), at if UBJ_NAME in members else 0)
 
 
 def _try_xgboost(
@@ -130,7 +130,8 @@ def _parity_of(
 
 
 def _schema(record: Record, policy: Policy) -> InputSchema:
-    """A value may be missing in a request exactly where it was in the rows that were learnt from."""
+    """A value may be missing in a request exactly where one was in the project's rows, also where chance held all of
+    those out: the trees know a way for it, and the comparison went it."""
     features = tuple(
         Feature(
             name,

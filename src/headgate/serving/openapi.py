@@ -135,7 +135,7 @@ def _columns(features: Document, schema: InputSchema, *, lax: bool) -> Document:
 
 def _value(feature: Feature) -> Document:
     if feature.categories:
-        return {"enum": [*feature.categories, *([None] if feature.nullable else [])]}
+        return {"enum": [*feature.categories, *feature.truths, *([None] if feature.nullable else [])]}
     kind = _KINDS[feature.kind]
     return kind | {"type": [kind["type"], "null"]} if feature.nullable else kind
 

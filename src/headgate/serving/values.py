@@ -1,14 +1,17 @@
 """One value of one field: taken as the caller meant it, or refused with the reason.
 
-Nothing is guessed. JSON keeps its types ("5.1" is not a number), CSV text is read as what the schema says, and in an
-array of numbers 0 and 1 are false and true. Numbers are finite and within float32, in which the models compute; NaN is
-refused, or is a missing value where the policy says so. Text is of whole characters: half a surrogate pair, which JSON
-can spell, would break the first encoder that it comes to.
+Nothing is guessed. JSON keeps its types ("5.1" is not a number), CSV text is read as what the schema says (a number may
+be missing as in the files that are learnt from, `core.missing`), and in an array of numbers 0 and 1 are false and true.
+Where the categories are true and false, as text, booleans are taken for them.
+Numbers are finite and within float32, in which the models compute; NaN is refused, or is a missing value where the
+policy says so. Text is of whole characters: half a surrogate pair, which JSON can spell, would break the first encoder
+that it comes to.
 """
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from headgate.core.missing import is_missing
 from headgate.core.schema import Feature, Kind
 from headgate.serving.codecs.batch import Form
 
@@ -44,7 +47,10 @@ class Field:
         empty_is_missing = form == "text" and (feature.nullable or feature.kind != "string")
         self._missing = "" if empty_is_missing else None
         self._nan_is_missing = nan_is_missing
+        self._words = form == "text" and feature.kind in ("number", "integer")
         self._categories = frozenset(feature.categories)
+        self._truths = feature.truths
+        self._any_case = {text.lower(): text for text in self._truths.values()} if form == "text" else {}
 
     def read(self, value: Any) -> Value | None:
         """The value as the model takes it; None where it is missing and may be. Raises Wrong."""
@@ -53,17 +59,25 @@ class Field:
             return None
         result = self._convert(value)
         if result is None:
-            if self._nan_is_missing and _is_nan(value):
+            if (self._words and is_missing(value)) or (self._nan_is_missing and _is_nan(value)):
                 self._must_be_nullable()
                 return None
+            if isinstance(value, bool) and self._truths:
+                return self._truths[value]
             raise Wrong(f"expected {_expectation(self.feature.kind, value)}, got {shown(value)}.")
         if self._categories and result not in self._categories:
-            raise self._out_of_range(str(result))
+            return self._in_any_case(str(result))
         return result
 
     def _must_be_nullable(self) -> None:
         if not self.feature.nullable:
             raise Wrong("a value is required.")
+
+    def _in_any_case(self, value: str) -> Value:
+        text = self._any_case.get(value.lower())
+        if text is None:
+            raise self._out_of_range(value)
+        return text
 
     def _out_of_range(self, value: str) -> Wrong:
         categories = self.feature.categories

@@ -69,6 +69,10 @@ TagValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 _.:/=+@-]{0,25
 InstanceType = Annotated[str, StringConstraints(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 
 
+EXAMPLE_REPOSITORY = "you/your-repository"
+"""What the templates say until somebody writes theirs. It may be a stranger's, whom no account should trust."""
+
+
 class Split(Section):
     """How the rows are divided into those to learn from and those to be judged by."""
 
@@ -201,8 +205,8 @@ class Spec(Section):
     serving: Serving = Field(default=Serving(), description="How requests are taken and answered.")
     route: Route | None = Field(
         default=None,
-        description="A path of the project's own that callers POST to, such as `/predict-student-score`, besides "
-        "`/invocations`.",
+        description="A path of the project's own at the gateway that callers POST to, such as "
+        "`/predict-student-score`, besides `/endpoints/<project>-<environment>/invocations`.",
     )
     github: GitHub | None = Field(default=None, description="The repository whose workflows deliver the project.")
     environments: dict[EnvironmentName, Environment] = Field(

@@ -22,7 +22,7 @@ class Serving(Section):
     nan: Literal["refuse", "missing"] = Field(
         default=USUAL.nan,
         description="Whether NaN is an error or a missing value, which in turn is an error where the feature had none "
-        "in training. Infinity is always an error.",
+        "in training. In CSV it is a missing value, as are `NA`, `null` and `None`. Infinity is always an error.",
     )
     echo: bool = Field(
         default=USUAL.echo,

@@ -1,6 +1,6 @@
 """The `train` section: one of several recipes, each with parameters of its own.
 
-    xgboost             numeric tables, by XGBoost (the default)
+    xgboost             tables of numbers and categories, by XGBoost (the default)
     gradient-boosting   numeric tables with missing values, by scikit-learn
     text                texts, by TF-IDF and logistic regression
 
@@ -18,7 +18,14 @@ from headgate.spec.section import Section
 
 RECIPES = ("xgboost", "gradient-boosting", "text")
 
-Seed = Annotated[int, Field(ge=0, le=2**31 - 1, description="Equal seeds, data and parameters: equal models.")]
+Seed = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=2**31 - 1,
+        description="Equal seeds, data and parameters: equal models, unless the timeout ended a search.",
+    ),
+]
 Strength = Annotated[float, Field(gt=0, le=1e6)]
 
 
@@ -42,7 +49,7 @@ class Search(Section):
     `params` are the first trial. The others look around them: `n_estimators` from a quarter to twice as many,
     `learning_rate` 0.01 to 0.3, `max_depth` 2 to 8, `subsample` and `colsample_bytree` 0.5 to 1, `min_child_weight` and
     `reg_lambda` 0 to 10; a range is widened where `params` are outside of it. The rest stays as it is. A search that is
-    stopped goes on with the next `headgate train`.
+    stopped goes on with the next `headgate train`. One that ends by the timeout depends on how fast the machine is.
     """
 
     trials: int = Field(default=40, ge=1, le=10_000, description="How many sets of parameters to try at most.")
@@ -89,7 +96,7 @@ class TextParams(Section):
 
 
 class XGBoost(Section):
-    """Gradient-boosted trees over numbers, by XGBoost."""
+    """Gradient-boosted trees over numbers and categories, by XGBoost."""
 
     recipe: Literal["xgboost"] = Field(
         default="xgboost",

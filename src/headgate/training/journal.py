@@ -5,6 +5,7 @@ was under way counts as failed, which is as if it had never been.
 """
 
 import fcntl
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,12 @@ from optuna.trial import TrialState
 from headgate.core.files import write_atomic
 from headgate.errors import InvalidInput, Refused
 from headgate.spec.gates import higher_is_better
+from headgate.spec.train import Params
 
+PARAMS = "params"
+"""What a trial calls its parameters under the names of the spec."""
+USED = "seconds used"
+"""What the study calls the time that went into it."""
 UNPRUNED_TRIALS = 5
 """So many trials come to their end before one is given up: there is no median to speak of before."""
 
@@ -66,6 +72,7 @@ def open_study(journal: Path, metric: str) -> optuna.Study:
             pruner=optuna.pruners.MedianPruner(n_startup_trials=UNPRUNED_TRIALS),
             load_if_exists=True,
         )
+        _check(study)
     except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:  # what Optuna trips over
         raise InvalidInput(
             f"{journal} is damaged: {error!r}.", hint=f"Remove the folder {journal.parent}; the search starts anew."
@@ -73,3 +80,17 @@ def open_study(journal: Path, metric: str) -> optuna.Study:
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
     return study
+
+
+def _check(study: optuna.Study) -> None:
+    """Raises ValueError or TypeError where the trials lack what is read of them: lines may be gone that Optuna needs
+    not."""
+    if not math.isfinite(study.user_attrs.get(USED, 0.0)):
+        raise ValueError(f"{USED} is no number")
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)):
+        params = trial.user_attrs.get(PARAMS)
+        if not isinstance(params, dict) or params.keys() != Params.model_fields.keys():
+            raise ValueError(f"trial {trial.number + 1} has no parameters")
+        Params.model_validate(params)
+        if trial.state == TrialState.COMPLETE and not math.isfinite(trial.values[0]):
+            raise ValueError(f"trial {trial.number + 1} has no result")

@@ -8,6 +8,11 @@ import numpy.typing as npt
 from sklearn import metrics as sk
 
 
+def score(labels: tuple[str, ...], y: npt.NDArray[Any], answers: npt.NDArray[Any]) -> dict[str, float | None]:
+    """Of classes, or of values where there are no `labels`."""
+    return score_classes(labels, y, answers) if labels else score_values(y, answers)
+
+
 def score_classes(
     labels: tuple[str, ...], y: npt.NDArray[np.str_], probabilities: npt.NDArray[Any]
 ) -> dict[str, float | None]:

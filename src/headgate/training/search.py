@@ -1,10 +1,11 @@
 """The search for better parameters: Optuna's TPE on folds of the rows to learn from.
 
-A search has a folder of its own, named by the digest of what decides its trials (rows, seed, parameters, folds, metric,
-versions): `<store>/searches/<digest>/journal.log`, lines of JSON that are synced one by one. So it can be stopped
-anywhere, by a kill too, and the next training goes on where it was: trials that are finished count, one that was cut
-short is made again. Each trial draws from a seed of its own and sees only finished ones, so that a search that was
-stopped a hundred times ends as one that was not. `trials` and `timeout` are no part of the digest: more of either
+A search has a folder of its own, named by the digest of what decides its trials (the rows as they are learnt from,
+seed, parameters, folds, metric, versions): `<store>/searches/<digest>/journal.log`, lines of JSON that are synced one
+by one. So it can be stopped anywhere, by a kill too, and the next training goes on where it was: trials that are
+finished count, one that was cut short is made again. Each trial draws from a seed of its own and sees only finished
+ones, so that a search that was stopped a hundred times ends as one that was not, unless the timeout ends it: how many
+trials fit into a time is the machine's business. `trials` and `timeout` are no part of the digest: more of either
 continues, fewer trials look at the first ones only.
 
 The parameters of headgate.yaml are the first trial. After each fold a trial that is worse than the median of those
@@ -14,7 +15,6 @@ before it, at the same fold, is given up. A trial that the timeout cuts short is
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ import xgboost
 
 import headgate
 from headgate.core import durations
-from headgate.core.digest import canonical_json, digest_json
+from headgate.core.digest import canonical_json, digest_json, sha256
 from headgate.core.files import write_atomic, writing
 from headgate.core.progress import Progress
 from headgate.core.schema import Task
@@ -34,23 +34,23 @@ from headgate.spec import Project
 from headgate.spec.train import Search, XGBoost
 from headgate.training.boost import boost
 from headgate.training.folds import folds
-from headgate.training.metrics import score_classes, score_values
+from headgate.training.metrics import score
 
 try:
     import optuna
     from optuna.trial import FrozenTrial, TrialState
 
-    from headgate.training.journal import alone_in, open_study
+    from headgate.training.journal import PARAMS, USED, alone_in, open_study
     from headgate.training.space import suggest
 except ImportError:
     raise MissingExtra("A search for parameters", "train") from None
 
+NOTED_SECONDS = 1.0
+"""How much of the time a kill may give back."""
 RANDOM_TRIALS = 8
 """So many are drawn at random before those that are finished say where to look."""
 DEFAULT_METRICS: dict[Task, str] = {"classification": "log_loss", "regression": "rmse"}
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
-_OUT_OF_TIME = "out of time"
-_PARAMS = "params"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def search(project: Project, wanted: Search, table: Table, rows: npt.NDArray[np.
     the same, and Unavailable where the journal cannot be written.
     """
     metric = wanted.metric or DEFAULT_METRICS[project.spec.task]
-    labels = table.labels if project.spec.task == "classification" else ()
+    labels = table.classes(project.spec.task)
     parts = _parts(project, table, rows, wanted.folds)
     recipe = project.spec.train
     assert isinstance(recipe, XGBoost)
@@ -107,7 +107,39 @@ def _parts(project: Project, table: Table, rows: npt.NDArray[np.intp], count: in
 
 
 class _OutOfTime(Exception):
-    """The timeout came in the middle of a trial."""
+    """The timeout came, perhaps in the middle of a trial."""
+
+
+class _Clock:
+    """What is left of the timeout. The seconds that were used stand in the journal: a kill does not give them back."""
+
+    def __init__(self, study: optuna.Study, timeout: float) -> None:
+        self._study = study
+        self._timeout = timeout
+        self._began = self._noted = time.monotonic()
+        self._before: float = study.user_attrs.get(USED, 0.0)
+
+    @property
+    def left(self) -> float:
+        """Seconds, no more than none."""
+        return max(0.0, self._timeout - self._used)
+
+    @property
+    def _used(self) -> float:
+        return self._before + time.monotonic() - self._began
+
+    def check(self) -> None:
+        """Raises _OutOfTime; notes now and then what was used."""
+        if not self.left:
+            self.note()
+            raise _OutOfTime
+        if time.monotonic() - self._noted >= NOTED_SECONDS:
+            self.note()
+
+    def note(self) -> None:
+        """Write down what was used."""
+        self._noted = time.monotonic()
+        self._study.set_user_attr(USED, self._used)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +152,21 @@ class _Trials:
     metric: str
     parts: Sequence[_Part]
 
-    def make(self, trial: optuna.Trial, deadline: float, tell: Callable[[float], None]) -> float | None:
+    def make(self, trial: optuna.Trial, clock: _Clock, tell: Callable[[float], None]) -> float | None:
         """The mean of the metric over the folds; None where the trial is given up. Raises _OutOfTime.
 
         `tell` is called with the share of the trial that is done.
         """
         params = suggest(trial, self.train.params)
-        trial.set_user_attr(_PARAMS, params)
+        trial.set_user_attr(PARAMS, params)
         scores: list[float] = []
         for number, part in enumerate(self.parts):
-            tell(number / len(self.parts))
-            score = self._judge(part, params, deadline)
+
+            def look_at_the_clock(_message: str, fraction: float | None, /, number: int = number) -> None:
+                clock.check()
+                tell((number + (fraction or 0.0)) / len(self.parts))
+
+            score = self._judge(part, params, look_at_the_clock)
             if score is None:  # it is no number, and nothing can be better than that
                 return None
             scores.append(score)
@@ -139,18 +175,9 @@ class _Trials:
                 return None
         return float(np.mean(scores))
 
-    def _judge(self, part: _Part, params: Mapping[str, float], deadline: float) -> float | None:
-        def look_at_the_clock(_message: str, _fraction: float | None, /) -> None:
-            if time.monotonic() >= deadline:
-                raise _OutOfTime
-
-        trained = boost(
-            self.task, self.labels, part.X, part.y, params=params, seed=self.train.seed, progress=look_at_the_clock
-        )
-        answers = trained.predict(part.held_X)
-        if self.task == "classification":
-            return score_classes(self.labels, part.held_y, answers)[self.metric]
-        return score_values(part.held_y, answers)[self.metric]
+    def _judge(self, part: _Part, params: Mapping[str, float], progress: Progress) -> float | None:
+        trained = boost(self.task, self.labels, part.X, part.y, params=params, seed=self.train.seed, progress=progress)
+        return score(self.labels, part.held_y, trained.predict(part.held_X))[self.metric]
 
 
 def _described(
@@ -162,8 +189,7 @@ def _described(
         "task": project.spec.task,
         "target": table.target,
         "features": list(table.features),
-        "data_sha256": table.sha256,
-        "rows_sha256": digest_json(rows.tolist()),
+        "rows_sha256": _digest(table, rows),
         "params": train.params.model_dump(),
         "seed": train.seed,
         "metric": metric,
@@ -177,65 +203,59 @@ def _described(
     }
 
 
+def _digest(table: Table, rows: npt.NDArray[np.intp]) -> str:
+    """Of what is learnt from and not of the file: names of columns and classes make other rows of the same bytes."""
+    said = {"y": table.y[rows].tolist(), "categories": {name: list(texts) for name, texts in table.categories.items()}}
+    return sha256(canonical_json(said) + table.X[rows].astype("<f4").tobytes())
+
+
 def _go_on(study: optuna.Study, trials: _Trials, wanted: Search, progress: Progress) -> str:
     """Make trials until there are enough or the time is up; which of the two it was."""
     done = _finished(study)
-    deadline = time.monotonic() + wanted.timeout - sum(_seconds(trial) for trial in done)
+    clock = _Clock(study, wanted.timeout)
     if done:
         progress(f"going on from {min(len(done), wanted.trials)} trials that are done", None)
-    if study.user_attrs.get(_OUT_OF_TIME, 0.0) >= wanted.timeout:
-        deadline = 0.0
-    tell = _Told(progress, study, trials.metric, wanted.trials, deadline)
     while len(done) < wanted.trials:
         try:
-            _next(study, trials, done, deadline, tell)
+            clock.check()
+            _next(study, trials, done, clock, _teller(study, trials.metric, wanted.trials, clock, progress))
         except _OutOfTime:
-            study.set_user_attr(_OUT_OF_TIME, wanted.timeout)
             return "timeout"
+        clock.note()
         done = _finished(study)
     return "trials"
 
 
 def _next(
-    study: optuna.Study,
-    trials: _Trials,
-    done: Sequence[FrozenTrial],
-    deadline: float,
-    tell: Callable[[int, float], None],
+    study: optuna.Study, trials: _Trials, done: Sequence[FrozenTrial], clock: _Clock, tell: Callable[[float], None]
 ) -> None:
     """Make the next trial. Raises _OutOfTime where it does not come to its end."""
-    if time.monotonic() >= deadline:
-        raise _OutOfTime
     seed = trials.train.seed + len(done)
     study.sampler = optuna.samplers.TPESampler(n_startup_trials=RANDOM_TRIALS, seed=seed)
     if not done and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
         study.enqueue_trial(trials.train.params.model_dump())
     trial = study.ask()
     try:
-        value = trials.make(trial, deadline, partial(tell, len(done)))
+        value = trials.make(trial, clock, tell)
     except _OutOfTime:
         study.tell(trial, state=TrialState.FAIL)
         raise
     study.tell(trial, value, state=TrialState.PRUNED if value is None else TrialState.COMPLETE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """The progress of trials as that of the search."""
+def _teller(
+    study: optuna.Study, metric: str, trials: int, clock: _Clock, progress: Progress
+) -> Callable[[float], None]:
+    """Tells the progress of the next trial as that of the search; it is called after every tree."""
+    done = len(_finished(study))
+    best = _best(study, done)
+    so_far = f"best {metric} {best.value:.4g}, " if best else ""
 
-    progress: Progress
-    study: optuna.Study
-    metric: str
-    trials: int
-    deadline: float
+    def tell(share: float) -> None:
+        left = durations.text(round(clock.left))
+        progress(f"trial {done + 1} of {trials}, {so_far}at most {left} left", (done + share) / trials)
 
-    def __call__(self, done: int, share: float) -> None:
-        """So many trials are `done`, and so much of the next one."""
-        best = _best(self.study, done)
-        so_far = f"best {self.metric} {best.value:.4g}, " if best else ""
-        left = durations.text(max(0, round(self.deadline - time.monotonic())))
-        said = f"trial {done + 1} of {self.trials}, {so_far}at most {left} left"
-        self.progress(said, (done + share) / self.trials)
+    return tell
 
 
 def _finished(study: optuna.Study) -> list[FrozenTrial]:
@@ -250,15 +270,11 @@ def _best(study: optuna.Study, count: int) -> FrozenTrial | None:
     return min(complete, key=lambda trial: sign * (trial.value or 0.0), default=None)
 
 
-def _seconds(trial: FrozenTrial) -> float:
-    return trial.duration.total_seconds() if trial.duration else 0.0
-
-
 def _found(project: Project, study: optuna.Study, metric: str, wanted: Search, stopped: str) -> Found:
     done = _finished(study)[: wanted.trials]
     best = _best(study, wanted.trials)
     given: dict[str, float] = project.spec.train.params.model_dump()
-    params = dict(best.user_attrs[_PARAMS]) if best else given
+    params = dict(best.user_attrs[PARAMS]) if best else given
     record = {
         "metric": metric,
         "folds": wanted.folds,

@@ -2,7 +2,7 @@
 
 Nothing is written before everything is known, and the run then appears as a whole: stopping at any point (Ctrl-C, a
 crash) leaves the store as it was, but for the trials of a search, which the next training goes on from. Equal data,
-spec and versions give a model of equal bytes.
+spec and versions give a model of equal bytes, unless the timeout ended the search: a busy machine makes fewer trials.
 """
 
 import platform
@@ -29,7 +29,7 @@ from headgate.errors import InvalidInput
 from headgate.spec import Project
 from headgate.spec.train import GradientBoosting, Text, XGBoost
 from headgate.training.boost import boost
-from headgate.training.metrics import score_classes, score_values
+from headgate.training.metrics import score
 from headgate.training.naive import naive
 from headgate.training.pipeline import learn_pipeline
 from headgate.training.text import learn_texts
@@ -53,8 +53,9 @@ def train(project: Project, *, progress: Progress = silent, now: datetime | None
     trained, how = _learn(project, table, division, found, progress)
     progress("judging", None)
     held = Validation(table.X[division.test], table.y[division.test])
+    metrics = score(trained.labels, held.y, trained.predict(held.X))
     record = replace(
-        _record(project, table, division, metrics=_judge(trained, held), now=now or datetime.now(UTC)),
+        _record(project, table, division, held, metrics=metrics, now=now or datetime.now(UTC)),
         naive=naive(trained.labels, table.y[division.train], held.y),
         **how,
     )
@@ -78,7 +79,7 @@ def _learn(
 ) -> tuple[Trained | Fitted, dict[str, Any]]:
     """The model of the recipe, and what the record says of how its parameters were found."""
     task, recipe = project.spec.task, project.spec.train
-    labels = table.labels if task == "classification" else ()
+    labels = table.classes(task)
     X, y = table.X[division.train], table.y[division.train]
     match recipe:
         case XGBoost(params=given, seed=seed):
@@ -103,15 +104,14 @@ def _refuse_categories(table: Table) -> None:
         )
 
 
-def _judge(trained: Trained | Fitted, held: Validation) -> dict[str, float | None]:
-    answers = trained.predict(held.X)
-    if trained.task == "classification":
-        return score_classes(trained.labels, held.y, answers)
-    return score_values(held.y, answers)
-
-
 def _record(
-    project: Project, table: Table, division: Division, *, metrics: dict[str, float | None], now: datetime
+    project: Project,
+    table: Table,
+    division: Division,
+    held: Validation,
+    *,
+    metrics: dict[str, float | None],
+    now: datetime,
 ) -> Record:
     spec, commit = project.spec, commit_of(project.root)
     return Record(
@@ -120,12 +120,12 @@ def _record(
         target=table.target,
         features=table.features,
         features_with_missing=table.with_missing,
-        labels=table.labels if spec.task == "classification" else (),
+        labels=table.classes(spec.task),
         created=now.astimezone(UTC).isoformat(timespec="milliseconds"),
         spec_sha256=spec.digest,
         data_source=spec.data.source,
         data_sha256=table.sha256,
-        held_out_sha256=digest_json([table.sha256, division.test.tolist()]),
+        held_out_sha256=digest_json([table.sha256, division.test.tolist(), table.target, held.y.tolist()]),
         rows_train=len(division.train),
         rows_test=len(division.test),
         recipe=spec.train.recipe,

@@ -87,6 +87,7 @@ def command(
     parameters = _parameters(stacks, given)
     if not (yes or dry_run or sys.stdin.isatty()):
         raise Refused("Nobody is there to be asked.", hint="Pass --yes, or look first with --dry-run.")
+    _refuse_example(site, stacks)
     kit, folder = toolkit(), folder_of(call, site, output)
     typed = _typed(kit, folder, stacks, parameters, yes=yes)
     commands = [*before(call, kit, site, folder), shown(typed)]
@@ -107,6 +108,18 @@ def command(
         f"deployed: {', '.join(names)}",
         *_unwanted(site, left),
     )
+
+
+def _refuse_example(site: "Site", stacks: "list[Outline]") -> None:
+    """The roles of workflows trust a repository by its name: that of a template belongs to somebody else."""
+    from headgate.spec.model import EXAMPLE_REPOSITORY
+
+    trusted = site.github.repository if site.github and any(stack.id == "github" for stack in stacks) else ""
+    if trusted == EXAMPLE_REPOSITORY:
+        raise Refused(
+            f"github/repository in headgate.yaml is still {EXAMPLE_REPOSITORY}, and the account would trust it.",
+            hint="Write yours, or take `github` out of headgate.yaml.",
+        )
 
 
 def _digest(option: str, value: str | None) -> str | None:

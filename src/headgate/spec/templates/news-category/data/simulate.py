@@ -1,6 +1,6 @@
 """Simulated headlines of four categories. Nobody and nothing in them is real; they are there to try things out with.
 
-    python data/simulate.py --rows 600 --seed 7 --out data/headlines.csv
+    python data/simulate.py --rows 600 --seed 7
 
 A headline is a subject, what it does, and what follows, all of its category. One in fifteen says something that any of
 them could say, so that no model can be perfect. Names come with accents, and some headlines are in Cyrillic letters.
@@ -10,6 +10,7 @@ Equal rows and seeds give equal files.
 import argparse
 import csv
 import random
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -114,15 +115,19 @@ def headlines(rows: int, seed: int) -> list[tuple[str, str]]:
 def main() -> None:
     """Write the file."""
     parser = argparse.ArgumentParser(description="Write simulated headlines as CSV.")
-    parser.add_argument("--rows", type=int, default=600)
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "headlines.csv")
-    arguments = parser.parse_args()
-    with arguments.out.open("w", encoding="utf-8", newline="") as file:
+    parser.add_argument("--rows", type=int, default=600, help="how many (default: 600)")
+    parser.add_argument("--seed", type=int, default=7, help="equal seeds give equal rows (default: 7)")
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).parent / "headlines.csv", help="default: headlines.csv beside this"
+    )
+    given = parser.parse_args()
+    if given.rows < 1:
+        parser.error("--rows should be at least 1")
+    with given.out.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("text", "category"))
-        writer.writerows(headlines(arguments.rows, arguments.seed))
-    print(f"wrote {arguments.rows} simulated headlines to {arguments.out}")
+        writer.writerows(headlines(given.rows, given.seed))
+    sys.stderr.write(f"wrote {given.out}: {given.rows} simulated headlines\n")
 
 
 if __name__ == "__main__":

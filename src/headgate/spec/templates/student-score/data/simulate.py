@@ -1,6 +1,6 @@
 """Simulated students and their exam scores: no real person is in these rows.
 
-    python data/simulate.py --rows 600 --seed 7 --out data/students.csv
+    python data/simulate.py --rows 600 --seed 7
 
 Fifteen columns, five of them categories, and `score` from 0 to 100. A score comes from study, attendance, homework and
 the score before, less from sleep, screens and stress, a little from the categories, and from chance (a standard
@@ -100,7 +100,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Write simulated students and their exam scores as CSV.")
     parser.add_argument("--rows", type=int, default=600, help="how many (default: 600)")
     parser.add_argument("--seed", type=int, default=7, help="equal seeds give equal rows (default: 7)")
-    parser.add_argument("--out", type=Path, default=Path("data/students.csv"), help="default: data/students.csv")
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).parent / "students.csv", help="default: students.csv beside this"
+    )
     given = parser.parse_args()
     if given.rows < 1:
         parser.error("--rows should be at least 1")
