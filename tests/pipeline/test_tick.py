@@ -279,6 +279,17 @@ def test_an_engine_that_is_down_is_waited_for(simulation: Simulation) -> None:
     assert run.ended.outcome == "promoted"
 
 
+def test_a_baseline_that_cannot_be_had_now_is_measured_later(simulation: Simulation) -> None:
+    simulation.world.broken = {"baseline"}
+    run = simulation.until(lambda run: run.analysis is not None and "look" in kinds(run))
+    assert run.thresholds is None
+    simulation.world.broken = set()
+    run = simulation.until()
+    assert run.ended is not None
+    assert run.ended.outcome == "promoted"
+    assert kinds(run).count("baseline") == 1
+
+
 def test_evidence_that_cannot_be_had_ends_it_without_blaming_the_model(simulation: Simulation) -> None:
     simulation.until(lambda run: run.analysis is not None)
     simulation.world.broken = {"windows"}

@@ -37,8 +37,15 @@ _KEYS_REFUSED = ("ExpiredToken", "ExpiredTokenException", "InvalidSignatureExcep
                  "MissingAuthenticationTokenException")  # fmt: skip
 
 _FUNCTION_REFUSED = ("PreconditionFailedException", "ResourceConflictException", "CodeStorageExceededException")
-_LATER = ("TooManyRequestsException", "ResourceNotReadyException", "CodeArtifactUserPendingException")
-"""Lambda's own: what it refuses, and what it will do in a while."""
+"""Lambda's own: what it refuses."""
+_LATER = ("ModelNotReadyException", "ResourceNotReadyException", "CodeArtifactUserPendingException",
+          "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException",
+          "TooManyRequestsException", "RequestLimitExceeded", "LimitExceededException", "BandwidthLimitExceeded",
+          "ProvisionedThroughputExceededException", "SlowDown", "EC2ThrottledException",
+          "TransactionInProgressException", "PriorRequestNotComplete", "RequestTimeout",
+          "RequestTimeoutException")  # fmt: skip
+_LATER_STATUS = (408, 429)
+"""What is answered in a while: what is not ready yet, and whatever botocore takes for throttling or passing."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +160,8 @@ def _translate(error: "ClientError") -> HeadgateError:
         )
     if code in _DENIED:
         return Refused(f"The API denies it: {message}", hint="`headgate infra synth` shows what each role may do.")
+    if status >= 500 or status in _LATER_STATUS or code in _LATER:  # whatever its text says of "in progress"
+        return Unavailable(f"{code}: {message}", hint="Try again. The engine's: `headgate logs --of engine` says more.")
     if code.startswith("ResourceNotFound") or (status in (400, 404) and any(text in lower for text in _MISSING)):
         return NotFound(message, hint="`headgate status` lists what there is.")
     if code in (
@@ -163,8 +172,6 @@ def _translate(error: "ClientError") -> HeadgateError:
         *_FUNCTION_REFUSED,
     ) or any(text in lower for text in _REFUSED):
         return Refused(message)
-    if status >= 500 or code in ("ThrottlingException", "RequestLimitExceeded", "ModelNotReadyException", *_LATER):
-        return Unavailable(f"{code}: {message}", hint="Try again; `headgate logs --of engine` may say more.")
     return InvalidInput(message)
 
 

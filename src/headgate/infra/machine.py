@@ -12,7 +12,7 @@ Nothing is decided here. A task is tried again whatever failed, be it AWS or a f
 only what we refuse ourselves (`FINAL`) would be refused again. A task that fails for longer than its retries makes the
 machine ask for the way back; where that fails too it ends as Stopped, with the reason, the endpoint as it is, and the
 log open: whoever starts the machine again goes on from there. Before AWS's limit of 25,000 events an execution hands
-over to a new one. `States.Runtime` and `States.DataLimitExceeded` nobody can catch: they would be mistakes of this file.
+over to a new one. `States.Runtime` and `States.DataLimitExceeded` nobody can catch: they would be mistakes made here.
 """
 
 from typing import Any

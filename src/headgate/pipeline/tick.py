@@ -358,8 +358,10 @@ class Tick:
         return self._decide(run, "error", "roll back", why)
 
     def _measure_baseline(self, start: int) -> None:
-        end = math.floor(self._now()) - 1
-        found = self._world.baseline(start=start, end=end) if end > start else None
+        """Where it cannot be had now, there is none yet: it is asked for again while the canary is watched."""
+        end, found = math.floor(self._now()) - 1, None
+        with suppress(Unavailable):
+            found = self._world.baseline(start=start, end=end) if end > start else None
         if found is not None and found.requests >= BASELINE_REQUESTS:
             p50, p90, p99 = found.percentiles
             content = {"p50": p50, "p90": p90, "p99": p99, "slack": SLACK_US}
