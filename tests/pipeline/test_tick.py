@@ -321,6 +321,41 @@ def test_a_version_that_does_not_start_goes_back(simulation: Simulation, config:
     assert simulation.world.config == STABLE
 
 
+@pytest.mark.parametrize("status", ["InService", "UpdateRollbackFailed"])
+@pytest.mark.parametrize(("config", "said"), [(CANARY, "The canary did not start"), (FINAL, "as the stable one")])
+def test_aws_gives_no_reason_where_it_went_back_by_itself(
+    simulation: Simulation, config: str, said: str, status: str
+) -> None:
+    world = simulation.world
+    world.fails_to_start, world.gives_reasons, world.broken_as = {config}, False, status
+    run = simulation.until()
+    assert run.ended is not None
+    assert (run.ended.outcome, run.ended.verdict) == ("rolled back", "fail")
+    assert said in why(run)
+    assert f"no reason was given; the endpoint is {status} on config" in why(run)
+    assert world.calls.count("start_canary" if config == CANARY else "promote") == 1
+    assert world.config == STABLE
+
+
+def test_a_way_back_that_aws_does_not_take_ends_with_that(simulation: Simulation) -> None:
+    simulation.until(lambda run: run.analysis is not None)
+    simulation.world.fails_to_start, simulation.world.gives_reasons = {STABLE}, False
+    simulation.rollout.tell("abort", {}, by="grace")
+    run = simulation.until(hours=0.1)
+    assert run.ended is not None
+    assert (run.ended.outcome, run.ended.verdict) == ("stopped", "error")
+    assert f"The way back failed: no reason was given; the endpoint is InService on config {CANARY}." in why(run)
+
+
+def test_traffic_that_aws_does_not_shift_is_taken_back(simulation: Simulation) -> None:
+    simulation.until(lambda run: run.step == 1)
+    simulation.world.fails_to_start, simulation.world.gives_reasons = {CANARY}, False
+    run = simulation.until(hours=0.1)
+    assert run.ended is not None
+    assert (run.ended.outcome, run.ended.verdict) == ("rolled back", "error")
+    assert f"The traffic was not shifted: no reason was given; the endpoint is InService on config {CANARY}" in why(run)
+
+
 def test_what_the_api_refuses_ends_it_with_the_reason(simulation: Simulation) -> None:
     simulation.world.refused = {"start_canary": Refused("ResourceLimitExceeded: 64 instances.")}
     run = simulation.until()

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from headgate.core.endpoints import EndpointState
+from headgate.core.endpoints import BROKEN, EndpointState
 from headgate.errors import HeadgateError, InvalidInput, NotFound, Refused, Unavailable
 from headgate.hosting.canary import TAG_GENERATION, canary_percent
 from headgate.hosting.deployment import TAG_ROLLOUT
@@ -157,10 +157,11 @@ class Tick:
 
     def _start(self, run: Run, state: EndpointState | None) -> float | None:
         terms = run.terms
-        if state is not None and state.config_name == terms.canary_config:
+        if state is not None and state.runs(terms.canary_config):
             return self._warmed_up(run)
-        if state is not None and _failed_since(run.modified, state):
-            return self._decide(run, "fail", "roll back", sentence(f"The canary did not start: {state.failure_reason}"))
+        failed = _failure_since(run, run.modified, state)
+        if failed:
+            return self._decide(run, "fail", "roll back", sentence(f"The canary did not start: {failed}"))
         if run.thresholds is None and state is not None:
             self._measure_baseline(math.floor(max(self._now() - BASELINE_SECONDS, state.modified)) + 1)
             run = self._rollout.run()
@@ -185,8 +186,11 @@ class Tick:
     def _shift(self, run: Run, state: EndpointState | None, weight: float) -> float:
         if state is not None and run.begun and near(canary_percent(state), weight):
             return self._done(run, f"the canary has {weight:g} % of the traffic")
+        failed = _failure_since(run, run.modified, state)
+        if failed:
+            return self._decide(run, "error", "roll back", sentence(f"The traffic was not shifted: {failed}"))
         if not run.begun:
-            self._begin(run)
+            self._begin(run, modified=state.modified if state else 0.0)
         if self._log.moved_on():
             return 0.0
         self._world.shift(weight)
@@ -233,10 +237,11 @@ class Tick:
 
     def _promote(self, run: Run, state: EndpointState | None) -> float | None:
         terms = run.terms
-        if run.begun and state is not None and state.config_name == terms.final_config:
+        if run.begun and state is not None and state.runs(terms.final_config):
             return self._probed(run)
-        if state is not None and _failed_since(run.modified, state):
-            why = sentence(f"The new version did not start as the stable one: {state.failure_reason}")
+        failed = _failure_since(run, run.modified, state)
+        if failed:
+            why = sentence(f"The new version did not start as the stable one: {failed}")
             if not terms.config_before:
                 return self._end(Ending("stopped", "fail", why))
             return self._decide(run, "fail", "roll back", why)
@@ -292,10 +297,11 @@ class Tick:
             self._reject(ending.why)
         if state is None or not target:
             return self._end(ending)
-        if state.config_name == target:
+        if state.runs(target):
             return self._returned(run, ending)
-        if _failed_since(run.returning, state):
-            why = sentence(f"{ending.why} The way back failed: {state.failure_reason}")
+        failed = _failure_since(run, run.returning, state)
+        if failed:
+            why = sentence(f"{ending.why} The way back failed: {failed}")
             return self._end(Ending("stopped", "error", why))
         if run.returning is None:
             content = {"canary": canary_percent(state), "target": target, "modified": state.modified}
@@ -378,10 +384,17 @@ class Tick:
         self._log.append("ended", {**asdict(ending), "said": said}, at=self._now(), by=RUNNER)
 
 
-def _failed_since(modified: float | None, state: EndpointState) -> bool:
-    """Whether the change that was asked for when the endpoint had this time of change came to nothing.
+def _failure_since(run: Run, modified: float | None, state: EndpointState | None) -> str:
+    """Why the change that was asked for when the endpoint had this time of change came to nothing; empty where it did
+    not. `state` is settled, and not as it was asked to be.
 
-    Another time, not a later one: clocks are set back.
+    Another time, not a later one: clocks are set back. AWS gives a reason only for an endpoint that is Failed; one that
+    went back by itself is InService again, at another time. An alias has another time after each upload of an image.
     """
-    changed = modified is not None and state.modified != modified
-    return changed and (state.status == "Failed" or bool(state.failure_reason))
+    if state is None or modified is None or state.modified == modified:
+        return ""
+    if state.failure_reason:
+        return state.failure_reason
+    if state.status in BROKEN or not run.terms.moves_alias:
+        return f"no reason was given; the endpoint is {state.status} on config {state.config_name or 'none'}."
+    return ""
