@@ -212,6 +212,20 @@ def test_a_person_rejects_and_it_goes_back(simulation: Simulation) -> None:
     assert simulation.world.config == STABLE
 
 
+def test_a_registry_that_refuses_the_rejection_does_not_keep_the_canary(simulation: Simulation) -> None:
+    simulation.until(lambda run: run.analysis is not None)
+    simulation.rollout.tell("reject", {"reason": "wrong data"}, by="grace")
+    simulation.world.refused = {"decide": Refused("The API denies it")}
+    run = simulation.until()
+    assert run.ended is not None
+    assert (run.ended.outcome, run.ended.verdict) == ("rejected", "fail")
+    assert why(run) == (
+        "Rejected: grace rejected version 2: wrong data. The registry does not take that: The API denies it."
+    )
+    assert simulation.world.config == STABLE
+    assert "headgate:rollout" not in simulation.world.told
+
+
 def test_rejected_in_the_registry_meanwhile_it_goes_back(simulation: Simulation) -> None:
     simulation.until(lambda run: run.analysis is not None)
     simulation.world.approval = "Rejected"
@@ -390,6 +404,17 @@ def test_a_rollback_goes_where_the_pointer_leads_and_back_again(tmp_path: Path) 
     assert (run.ended.outcome, run.ended.verdict, run.ended.why) == ("rolled back", "pass", "grace asked for it.")
     assert simulation.world.config == "iris-production-v0-00000000"
     assert simulation.world.told["headgate:last-good"] == STABLE  # a rollback of the rollback goes forward again
+
+
+def test_a_rollback_that_answers_nobody_names_where_it_went(tmp_path: Path) -> None:
+    back = replace(terms(), kind="rollback", steps=(), canary_config="", final_config="iris-production-v0-00000000",
+                   version=1, reason="grace asked for it.")  # fmt: skip
+    simulation = Simulation(tmp_path, SimulatedWorld(back))
+    simulation.world.broken = {"probe"}
+    run = simulation.until()
+    assert run.ended is not None
+    assert (run.ended.outcome, run.ended.verdict) == ("rolled back", "error")
+    assert "Back on iris-production-v0-00000000, endpoint iris-production does not answer" in why(run)
 
 
 def test_only_one_rollout_is_open_at_a_time(simulation: Simulation) -> None:

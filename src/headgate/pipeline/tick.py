@@ -15,7 +15,7 @@ endpoint as it was found.
 import math
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from headgate.core.endpoints import BROKEN, EndpointState
@@ -293,12 +293,10 @@ class Tick:
         if state is not None and state.config_name != target and (canary_percent(state) or 0.0) > 0.0:
             self._world.shift(0.0)
             return 0.0
-        if ending.outcome == "rejected":
-            self._reject(ending.why)
         if state is None or not target:
-            return self._end(ending)
+            return self._end(self._rejected(ending))
         if state.runs(target):
-            return self._returned(run, ending)
+            return self._returned(run, self._rejected(ending))
         failed = _failure_since(run, run.returning, state)
         if failed:
             why = sentence(f"{ending.why} The way back failed: {failed}")
@@ -311,10 +309,18 @@ class Tick:
         self._world.go_back()
         return POLL_SECONDS
 
-    def _reject(self, why: str) -> None:
-        with suppress(NotFound):  # somebody deleted it: it will not be rolled out again
+    def _rejected(self, ending: Ending) -> Ending:
+        """Write a rejection into the registry, once the endpoint is back: a refusal there must not keep it away."""
+        if ending.outcome != "rejected":
+            return ending
+        try:
             if self._world.version().status != "Rejected":
-                self._world.decide("Rejected", why)
+                self._world.decide("Rejected", ending.why)
+        except NotFound:
+            pass  # somebody deleted it: it will not be rolled out again
+        except (Refused, InvalidInput) as error:
+            return replace(ending, why=f"{ending.why} The registry does not take that: {sentence(error.message)}")
+        return ending
 
     def _returned(self, run: Run, ending: Ending) -> float | None:
         terms = run.terms
@@ -327,7 +333,8 @@ class Tick:
                 else "It runs no version that we know: not probed."
             )
         except HeadgateError as error:
-            said = f"Back on {terms.config_before}, {terms.subject} does not answer: {error.message}"
+            target = terms.final_config if forward else terms.config_before
+            said = f"Back on {target}, {terms.subject} does not answer: {error.message}"
             ending = Ending(ending.outcome, "error", f"{ending.why} {said}")
         if said is None:
             return POLL_SECONDS
