@@ -174,7 +174,7 @@ class Run:
             self.analysis = Analysis(**content["analysis"])
 
     def _told_to_go_back(self, entry: Entry) -> None:
-        if self.ending is not None:
+        if self.ending is not None or self.terms.kind == "rollback":  # a rollback goes back already
             return
         reason = f": {entry.content['reason']}" if entry.content.get("reason") else ""
         if entry.kind == "abort":

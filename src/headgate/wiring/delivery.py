@@ -221,9 +221,9 @@ class Delivery:
         if detail.get("ModelPackageGroupName") != names.group(self.project, self.environment):
             return {"done": "nothing", "why": "another group"}
         rollout = self.rollouts.open()
-        if rollout is None or rollout.run().terms.version != number:
+        run = rollout.run() if rollout is not None else None
+        if rollout is None or run is None or run.terms.kind == "rollback" or run.terms.version != number:
             return {"done": "nothing", "why": f"no rollout of version {number} is open"}
-        run = rollout.run()
         reason = str(detail.get("ApprovalDescription") or "decided in the registry")[:REASON_LIMIT]
         if status == "Rejected" and run.ending is None:
             run = rollout.tell("reject", {"reason": reason}, by="registry")

@@ -1,0 +1,128 @@
+"""What the functions of delivery do when they are called, on a virtual clock: no AWS, no engine, a real log."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from headgate.core import names
+from headgate.core.evidence import Rhythm
+from headgate.data.store import Store
+from headgate.pipeline.rollouts import Rollout, Rollouts
+from headgate.pipeline.run import phase
+from headgate.pipeline.terms import Terms
+from headgate.wiring.delivery import Delivery, outcome_of
+from tests.pipeline.simulated import BEGAN, SimulatedWorld, terms
+
+WEEK = 7 * 86_400
+
+
+@dataclass
+class Executions:
+    """The state machine: which executions run, and which have ended."""
+
+    running: list[str] = field(default_factory=list)
+    ended: set[str] = field(default_factory=set)
+    answered: list[tuple[str, bool]] = field(default_factory=list)
+
+    def start(self, execution: str, document: Mapping[str, Any]) -> bool:
+        """As Step Functions: once more is no error while it runs."""
+        assert document["number"] == 1
+        if execution not in self.running and execution not in self.ended:
+            self.running.append(execution)
+        return execution not in self.ended
+
+    def answer(self, token: str, *, go_on: bool) -> None:
+        """Note it."""
+        self.answered.append((token, go_on))
+
+    def end(self, execution: str) -> None:
+        """It has ended."""
+        self.running.remove(execution)
+        self.ended.add(execution)
+
+
+class Functions(Delivery):
+    """The functions, in a simulated world."""
+
+    def __init__(self, folder: Path, world: SimulatedWorld) -> None:
+        self.world = world
+        nobody: Any = SimpleNamespace(environment="production")
+        by_minute: Any = SimpleNamespace(rhythm=Rhythm(60, 180, 180))
+        self.executions = Executions()
+        super().__init__(
+            "iris", "production", nobody, Store(folder), self.executions, by_minute, clock=lambda: self.world.now
+        )
+
+    def _world(self, rollout: Rollout) -> Any:
+        del rollout
+        return self.world
+
+    def ask(self, do: str = "tick", **more: Any) -> dict[str, Any]:
+        """What the state machine asks."""
+        event = {"do": do, "rollout": self.world.terms.id, "number": 1, "started": "2027-01-15T08:00:00Z", "ticks": 0}
+        return self.tick({**event, "approval_seconds": WEEK, **more})
+
+    def until(self, done: Callable[[dict[str, Any]], object], *, hours: float = 1.0) -> dict[str, Any]:
+        """Tick as the machine does, until the answer is as wanted."""
+        deadline = self.world.now + hours * 3600
+        while not done(said := self.ask()):
+            self.world.now += said["wait"]
+            assert self.world.now < deadline, said
+        return said
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Callable[[Terms], tuple[Functions, Rollout]]:
+    """Start a rollout on these terms."""
+
+    def made(terms: Terms) -> tuple[Functions, Rollout]:
+        functions = Functions(tmp_path, SimulatedWorld(terms))
+        rollout = Rollouts(functions.store, "production").start(terms, at=BEGAN, by="ada")
+        functions.executions.start(terms.id, {"number": 1})
+        return functions, rollout
+
+    return made
+
+
+Start = Callable[[Terms], tuple[Functions, Rollout]]
+
+
+def registry_event(version: int, status: str) -> dict[str, Any]:
+    """What EventBridge tells."""
+    group = names.group("iris", "production")
+    return {
+        "detail": {"ModelPackageGroupName": group, "ModelPackageVersion": version, "ModelApprovalStatus": status}
+    }
+
+
+def test_a_word_about_the_version_that_a_rollback_returns_to_does_not_make_it_fail(start: Start) -> None:
+    functions, rollout = start(replace(terms(), kind="rollback", steps=(), canary_config="", version=1, reason="bad"))
+    assert functions.approval(registry_event(1, "Rejected"))["done"] == "nothing"
+    for word in ("abort", "reject"):  # as an older command line may have written
+        rollout.tell(word, {"reason": "enough"}, by="grace")
+    assert functions.until(lambda said: said["phase"] == "ended")["outcome"] == "back"
+    assert outcome_of(rollout.run()) == "back"
+
+
+def test_approved_in_the_registry_it_is_not_timed_out_although_the_event_was_lost(start: Start) -> None:
+    functions, rollout = start(terms(approve=True))
+    functions.world.approval = "PendingManualApproval"
+    assert functions.ask()["phase"] == "approval"
+    functions.world.approval = "Approved"
+    functions.world.now += WEEK + 1
+    functions.ask()
+    assert phase(rollout.run()) in ("production", "watch")
+
+
+def test_nobody_approves_it_in_time(start: Start) -> None:
+    functions, _ = start(terms(approve=True))
+    functions.world.approval = "PendingManualApproval"
+    assert functions.ask()["phase"] == "approval"
+    functions.world.now += WEEK + 1
+    said = functions.until(lambda said: said["phase"] == "ended")
+    assert said["outcome"] == "timed out"
+    assert "nobody approved it in time" in said["why"]
