@@ -12,12 +12,13 @@ from headgate.core import names
 from headgate.core.evidence import Rhythm
 from headgate.data.store import Store
 from headgate.pipeline.rollouts import Rollout, Rollouts
-from headgate.pipeline.run import phase
+from headgate.pipeline.run import Run, phase
 from headgate.pipeline.terms import Terms
 from headgate.wiring.delivery import Delivery, outcome_of
-from tests.pipeline.simulated import BEGAN, SimulatedWorld, terms
+from tests.pipeline.simulated import BEGAN, SimulatedWorld, Traffic, terms
 
-WEEK = 7 * 86_400
+PATIENCE = 1800
+"""How long a person may take here, in seconds; the template says a week."""
 
 
 @dataclass
@@ -61,10 +62,15 @@ class Functions(Delivery):
         del rollout
         return self.world
 
+    @property
+    def run(self) -> Run:
+        """Where the rollout stands."""
+        return self.rollouts.get(1).run()
+
     def ask(self, do: str = "tick", **more: Any) -> dict[str, Any]:
         """What the state machine asks."""
         event = {"do": do, "rollout": self.world.terms.id, "number": 1, "started": "2027-01-15T08:00:00Z", "ticks": 0}
-        return self.tick({**event, "approval_seconds": WEEK, **more})
+        return self.tick({**event, "approval_seconds": PATIENCE, **more})
 
     def until(self, done: Callable[[dict[str, Any]], object], *, hours: float = 1.0) -> dict[str, Any]:
         """Tick as the machine does, until the answer is as wanted."""
@@ -94,9 +100,7 @@ Start = Callable[[Terms], tuple[Functions, Rollout]]
 def registry_event(version: int, status: str) -> dict[str, Any]:
     """What EventBridge tells."""
     group = names.group("iris", "production")
-    return {
-        "detail": {"ModelPackageGroupName": group, "ModelPackageVersion": version, "ModelApprovalStatus": status}
-    }
+    return {"detail": {"ModelPackageGroupName": group, "ModelPackageVersion": version, "ModelApprovalStatus": status}}
 
 
 def test_a_word_about_the_version_that_a_rollback_returns_to_does_not_make_it_fail(start: Start) -> None:
@@ -113,7 +117,7 @@ def test_approved_in_the_registry_it_is_not_timed_out_although_the_event_was_los
     functions.world.approval = "PendingManualApproval"
     assert functions.ask()["phase"] == "approval"
     functions.world.approval = "Approved"
-    functions.world.now += WEEK + 1
+    functions.world.now += PATIENCE + 1
     functions.ask()
     assert phase(rollout.run()) in ("production", "watch")
 
@@ -122,7 +126,51 @@ def test_nobody_approves_it_in_time(start: Start) -> None:
     functions, _ = start(terms(approve=True))
     functions.world.approval = "PendingManualApproval"
     assert functions.ask()["phase"] == "approval"
-    functions.world.now += WEEK + 1
+    functions.world.now += PATIENCE + 1
     said = functions.until(lambda said: said["phase"] == "ended")
     assert said["outcome"] == "timed out"
     assert "nobody approved it in time" in said["why"]
+
+
+def asked(functions: Functions) -> None:
+    """It runs out of traffic, and a person is asked."""
+    functions.world.traffic = Traffic(rate=0.0)
+    functions.until(lambda _: functions.run.asked, hours=2.0)
+
+
+def test_while_a_person_is_asked_it_looks_once_a_minute(start: Start) -> None:
+    functions, _ = start(terms())
+    functions.until(lambda said: said["phase"] == "watch")
+    assert functions.ask()["wait"] == 15
+    asked(functions)
+    assert functions.ask()["wait"] == 60
+
+
+def test_evidence_that_turns_bad_while_a_person_is_asked_takes_it_back(start: Start) -> None:
+    functions, _ = start(terms())
+    asked(functions)
+    functions.world.traffic = Traffic(canary_fails=0.5)
+    began = functions.world.now
+    assert functions.until(lambda said: said["phase"] == "ended")["outcome"] == "rolled back"
+    assert functions.world.now - began < 300
+
+
+def test_a_question_that_nobody_answers_takes_it_back(start: Start) -> None:
+    functions, _ = start(terms())
+    functions.world.now += 3 * PATIENCE  # however long it took until then
+    asked(functions)
+    functions.world.now += PATIENCE - 300
+    assert functions.ask()["phase"] == "watch"
+    functions.world.now += 301
+    said = functions.until(lambda said: said["phase"] == "ended")
+    assert said["outcome"] == "timed out"
+    assert "nobody answered in time" in said["why"]
+
+
+def test_a_question_that_was_answered_is_not_timed_out(start: Start) -> None:
+    functions, rollout = start(terms())
+    asked(functions)
+    rollout.tell("approve", {}, by="grace")
+    functions.world.now += PATIENCE + 1
+    functions.ask()
+    assert functions.run.step == 3

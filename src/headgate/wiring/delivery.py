@@ -26,6 +26,7 @@ from headgate.hosting.registry import DIGEST, Registry
 from headgate.hosting.session import Connection
 from headgate.pipeline.function_world import FunctionWorld
 from headgate.pipeline.hosted import HostedWorld
+from headgate.pipeline.log import Entry
 from headgate.pipeline.probe import rows_beside_packages
 from headgate.pipeline.rollouts import Rollout, Rollouts
 from headgate.pipeline.run import Run, phase
@@ -46,6 +47,8 @@ BUSY_SECONDS = 15.0
 """How long one call goes on with ticks that follow at once."""
 LOOK_AGAIN_SECONDS = 3600
 """A person may have answered where the machine was not told: it looks again so often."""
+ASKED_SECONDS = 60
+"""How often the evidence is looked at while a person is asked whether that is enough: it may still turn bad."""
 MOST_TICKS = 1_500
 """One execution takes so many ticks, about ten events each, of the 25,000 that AWS keeps."""
 REASON_LIMIT = 500
@@ -157,21 +160,37 @@ class Delivery:
         return self._answer(run, event, wait=self._pause(run, pause))
 
     def _pause(self, run: Run, pause: float | None) -> int:
-        """Whole seconds for the machine to wait: evidence is looked at four times in the period in which it comes."""
+        """Whole seconds for the machine to wait: evidence is looked at four times in the period in which it comes; more
+        seldom while it has spoken, and a person is asked."""
         if not pause:
             return 0
+        if run.asked:
+            return ASKED_SECONDS
         period = (self.evidence or evidence_of(self.connection)).rhythm.period
         least = max(1, period // 4) if phase(run) == "watch" else self.poll_seconds
         return max(least, math.ceil(pause))
 
     def _time_out(self, rollout: Rollout, event: Event) -> None:
-        """Take a rollout back that nobody has approved in time."""
+        """Take a rollout back that nobody has approved, or about which nobody has answered, in time."""
         run = rollout.run()
-        if phase(run) == "approval" and run.approved is None and self._left(run, event) <= 0:
-            rollout.tell("abort", {"reason": "nobody approved it in time", "timed_out": True}, by="delivery machine")
+        waits = run.ending is None and (phase(run) == "approval" or (run.asked and not run.judged))
+        if waits and self._left(run, event) <= 0 and not self._approved(rollout):
+            why = "nobody answered in time" if run.asked else "nobody approved it in time"
+            rollout.tell("abort", {"reason": why, "timed_out": True}, by="delivery machine")
+
+    def _approved(self, rollout: Rollout) -> bool:
+        """Whether somebody let it go on: in the log, or in the registry where the event about that was lost. There a
+        version that is being watched is approved long since, which answers nothing."""
+        run = rollout.run()
+        if run.approved is not None or phase(run) != "approval":
+            return run.approved is not None
+        with suppress(NotFound):  # the tick says so
+            return self._world(rollout).version().status == "Approved"
+        return False
 
     def _left(self, run: Run, event: Event) -> float:
-        asked = next((e.at for e in reversed(run.entries) if e.kind == "step"), run.entries[0].at)
+        """How long a person may still take: since the step began, or since the question was asked."""
+        asked = next((e.at for e in reversed(run.entries) if _asks(e)), run.entries[0].at)
         return asked + float(event.get("approval_seconds", LOOK_AGAIN_SECONDS)) - self.clock()
 
     def _require_package(self, run: Run) -> str:
@@ -190,7 +209,7 @@ class Delivery:
         run = rollout.run()
         if run.token != token:  # else AWS has called twice
             run = rollout.tell("token", {"token": token}, by="delivery machine")
-        if phase(run) != "approval" or run.approved is not None or self._world(rollout).version().status == "Approved":
+        if phase(run) != "approval" or self._approved(rollout):
             self.machine.answer(token, go_on=True)  # the answer came before the question
 
     def _give_up(self, rollout: Rollout, error: Any) -> None:
@@ -297,6 +316,10 @@ def _told(
         "phase": phase_now, "wait": wait, "left": left, "ticks": ticks, "entries": entries, "package": package,
         "outcome": outcome, "why": why,
     }  # fmt: skip
+
+
+def _asks(entry: Entry) -> bool:
+    return entry.kind == "step" or (entry.kind == "decision" and entry.content["do"] == "ask")
 
 
 def _said(error: Any) -> str:
