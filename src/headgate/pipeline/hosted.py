@@ -25,6 +25,8 @@ from headgate.rollout.plan import Start
 
 WARM_UPS = 10
 """Requests to each server of a canary before it gets traffic: the first ones of a process are slow, and would count."""
+WARM_UP_SECONDS = 30.0
+"""A slow model is asked less often: a tick has to end, and Lambda ends it after `infra.machine.TICK_SECONDS`."""
 
 
 class HostedWorld:
@@ -153,6 +155,7 @@ class HostedWorld:
             self._terms.endpoint,
             variant=variant,
             times=times,
+            seconds=WARM_UP_SECONDS,
             refusable=self._terms.probe_refusable,
         )
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,9 +39,10 @@ def probe(
     *,
     variant: str = "",
     times: int = 1,
+    seconds: float = math.inf,
     refusable: bool = False,
 ) -> Probed:
-    """Send a held-out row of the version's run, where there is one; `times` over, to warm a server up.
+    """Send a held-out row of the version's run, where there is one; `times` over, to warm a server up, for `seconds`.
 
     `variant` is asked whatever its weight, and what becomes of such a request is no evidence. `refusable`: the user's
     own hooks may take other input, and refuse it. Raises Unavailable where it is not answered.
@@ -53,9 +55,8 @@ def probe(
         return Probed(None, f"Nothing was asked, for no row of its run can be read: {error.message}")
     try:
         runtime = Runtime(connection)
-        for _ in range(times - 1):
-            runtime.invoke(endpoint, body, variant=variant)
-        answer = runtime.invoke(endpoint, body, variant=variant).body.decode(errors="replace").strip()
+        said = repeated(lambda: runtime.invoke(endpoint, body, variant=variant).body, times, seconds)
+        answer = said.decode(errors="replace").strip()
         return Probed(answer, f"A held-out row was answered: {answer}")
     except HeadgateError as error:
         if isinstance(error, InvalidInput) and refusable:
@@ -65,6 +66,17 @@ def probe(
             f"{error.message}",
             hint=f"`headgate logs {endpoint}`; `headgate deploy --version N` goes back to a version that worked.",
         ) from error
+
+
+def repeated(ask: Callable[[], bytes], times: int, seconds: float) -> bytes:
+    """Ask so often, but not again once so many seconds are over. The last answer."""
+    until = time.monotonic() + seconds
+    answer = ask()
+    for _ in range(times - 1):
+        if time.monotonic() >= until:
+            break
+        answer = ask()
+    return answer
 
 
 def row_of_run(store: Path, run_id: str) -> bytes:
