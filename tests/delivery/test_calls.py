@@ -14,7 +14,7 @@ from headgate.data.store import Store
 from headgate.pipeline.rollouts import Rollout, Rollouts
 from headgate.pipeline.run import Run, phase
 from headgate.pipeline.terms import Terms
-from headgate.wiring.delivery import Delivery, outcome_of
+from headgate.wiring.delivery import Delivery, outcome_of, resume
 from tests.pipeline.simulated import BEGAN, SimulatedWorld, Traffic, terms
 
 PATIENCE = 1800
@@ -174,3 +174,61 @@ def test_a_question_that_was_answered_is_not_timed_out(start: Start) -> None:
     functions.world.now += PATIENCE + 1
     functions.ask()
     assert functions.run.step == 3
+
+
+FIRST = terms().id
+
+
+def test_after_a_hand_over_everybody_finds_the_execution_that_runs(start: Start) -> None:
+    functions, rollout = start(terms())
+    functions.until(lambda said: said["phase"] == "watch")
+    functions.most_ticks = 1
+    assert functions.ask(ticks=1, execution=FIRST)["phase"] == "continue"
+    functions.ask("hand over", execution=FIRST)
+    functions.ask("hand over", execution=FIRST)  # the answer was lost
+    functions.executions.end(FIRST)
+    (second,) = functions.executions.running
+    assert second == functions.run.execution
+    for _ in range(2):  # two people say something
+        rollout.tell("approve", {}, by="grace")
+        resume(functions.executions, functions.rollouts.get(1))
+    assert functions.executions.running == [second]
+    functions.executions.end(second)  # it was stopped by an error
+    resume(functions.executions, rollout)
+    assert functions.executions.running == [functions.run.execution] != [second]
+
+
+def test_two_who_resume_at_once_start_one_execution(start: Start) -> None:
+    functions, _ = start(terms())
+    functions.executions.end(FIRST)
+    here, there = functions.rollouts.get(1), functions.rollouts.get(1)
+    begin = functions.executions.start
+
+    def slowly(execution: str, document: Mapping[str, Any]) -> bool:
+        """Another one is quicker, once."""
+        functions.executions.start = begin  # type: ignore[method-assign]
+        found = begin(execution, document)
+        resume(functions.executions, there)
+        return found
+
+    functions.executions.start = slowly  # type: ignore[method-assign]
+    resume(functions.executions, here)
+    assert functions.executions.running == [functions.run.execution]
+
+
+@pytest.mark.parametrize("do", ["look", "tick", "artifacts", "token", "give up"])
+def test_an_execution_that_another_has_followed_ends_and_does_nothing(start: Start, do: str) -> None:
+    functions, rollout = start(terms())
+    functions.ask("hand over", execution=FIRST)
+    entries, calls = len(rollout.run().entries), list(functions.world.calls)
+    assert functions.ask(do, execution=FIRST, token="t")["phase"] == "superseded"
+    assert (len(rollout.run().entries), functions.world.calls) == (entries, calls)
+    assert functions.executions.answered == ([("t", True)] if do == "token" else [])
+    assert functions.ask(execution=functions.run.execution)["phase"] != "superseded"
+
+
+def test_an_execution_that_was_started_by_hand_takes_the_place_of_one_that_has_ended(start: Start) -> None:
+    functions, _ = start(terms())
+    functions.executions.end(FIRST)
+    assert functions.ask(execution="by-hand")["phase"] != "superseded"
+    assert functions.run.execution == "by-hand"

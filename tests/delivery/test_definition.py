@@ -108,6 +108,13 @@ def test_an_endpoint_that_aws_is_at_work_on_is_waited_for(states: dict[str, Any]
     assert (wait["Type"], wait["Next"]) == ("Wait", "First tick")
 
 
+def test_one_hands_over_and_one_that_was_followed_ends(states: dict[str, Any]) -> None:
+    where = {choice["StringEquals"]: choice["Next"] for choice in states["How did it end?"]["Choices"]}
+    assert (where["continue"], where["superseded"]) == ("Hand over", "Handed over")
+    for name in ("Begin", "Watch", "Approval: wait", "Hand over"):
+        assert states[name]["Parameters"]["Payload"]["execution.$"] == "$$.Execution.Name", name
+
+
 def test_an_execution_stays_below_the_limit_of_events() -> None:
     assert MOST_TICKS * 12 < 25_000  # Wait 2, Task 5 and with a retry 7, Choice 2, and what comes before and after
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from headgate.core.endpoints import EndpointState
 from headgate.errors import Refused
 from headgate.pipeline.run import Run
 from headgate.pipeline.story import why
@@ -376,6 +377,24 @@ def test_what_the_api_refuses_ends_it_with_the_reason(simulation: Simulation) ->
     assert run.ended is not None
     assert (run.ended.outcome, run.ended.verdict) == ("rolled back", "error")
     assert "ResourceLimitExceeded" in why(run)
+
+
+def test_what_the_api_refuses_while_somebody_else_writes_is_decided_anew(simulation: Simulation) -> None:
+    looked = 0
+
+    def endpoint() -> EndpointState | None:
+        nonlocal looked
+        looked += 1
+        if looked == 4:  # when it has been refused, and is about to be written down
+            simulation.rollout.tell("abort", {}, by="grace")
+        return SimulatedWorld.endpoint(simulation.world)
+
+    simulation.world.refused = {"start_canary": Refused("ResourceLimitExceeded: 64 instances.")}
+    simulation.world.endpoint = endpoint  # type: ignore[method-assign]
+    assert [simulation.tick(), simulation.tick()] == [0.0, 0.0]
+    run = simulation.until()
+    assert run.ended is not None
+    assert run.ended.outcome == "aborted"
 
 
 def test_all_at_once_compares_nothing_and_says_so(tmp_path: Path) -> None:

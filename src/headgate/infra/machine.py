@@ -11,8 +11,11 @@ nothing runs: the machine waits with a task token, and looks again after an hour
 Nothing is decided here. A task is tried again whatever failed, be it AWS or a function that ran out of time or memory;
 only what we refuse ourselves (`FINAL`) would be refused again. A task that fails for longer than its retries makes the
 machine ask for the way back; where that fails too it ends as Stopped, with the reason, the endpoint as it is, and the
-log open: whoever starts the machine again goes on from there. Before AWS's limit of 25,000 events an execution hands
-over to a new one. `States.Runtime` and `States.DataLimitExceeded` nobody can catch: they would be mistakes made here.
+log open: whoever starts the machine again goes on from there. `States.Runtime` and `States.DataLimitExceeded` cannot
+be caught: they would be mistakes made here.
+
+Before AWS's limit of 25,000 events an execution hands over to a new one, whose name is written into the log first. One
+that asks although the log names another, which runs, is `superseded` and ends.
 """
 
 from typing import Any
@@ -133,6 +136,7 @@ class _Maker:
                 "Type": "Choice",
                 "Choices": [
                     _is("continue", "Hand over"),
+                    _is("superseded", "Handed over"),
                     *(_is(outcome, state, variable="$.tick.outcome") for outcome, state in outcomes.items()),
                 ],
                 "Default": "Lost",
@@ -169,6 +173,7 @@ class _Maker:
             "rollout.$": "$.rollout",
             "number.$": "$.number",
             "started.$": "$$.Execution.StartTime",
+            "execution.$": "$$.Execution.Name",
             "approval_seconds": APPROVAL_SECONDS,
             "ticks.$": "$.tick.ticks",
             **(more or {}),
@@ -191,6 +196,7 @@ class _Maker:
         payload: State = {
             "do": "token",
             "token.$": "$$.Task.Token",
+            "execution.$": "$$.Execution.Name",
             "rollout.$": "$.rollout",
             "number.$": "$.number",
         }

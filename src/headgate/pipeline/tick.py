@@ -68,7 +68,12 @@ class Tick:
         try:
             return self._advance(run)
         except (Refused, NotFound, InvalidInput) as error:
-            return self._refused(known, error)
+            try:
+                return self._refused(known, error)
+            except Refused:
+                if self._log.moved_on():  # somebody else wrote first once more
+                    return 0.0
+                raise
 
     def _refused(self, known: int, error: HeadgateError) -> float | None:
         """What was asked for was refused: by the log (somebody else wrote first), or by the API."""

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from headgate.core import names
 from headgate.data.store import Objects
-from headgate.errors import InvalidInput, NotFound
+from headgate.errors import InvalidInput, NotFound, Refused
 from headgate.hosting.evidence import Evidence
 from headgate.hosting.evidence_by_minute import evidence_of
 from headgate.hosting.registry import DIGEST, Registry
@@ -106,7 +106,7 @@ class Delivery:
             case "token":
                 self._keep_token(found, str(event["token"]))
             case "hand over":
-                resume(self.machine, found.run(), anew=True)
+                resume(self.machine, found, leaving=str(event.get("execution", "")))
             case "give up":
                 self._give_up(found, event.get("error", {}))
             case other:
@@ -127,7 +127,25 @@ class Delivery:
             return _told(
                 "ended", outcome="stopped", why=f"{other} was started at the same moment as {name}, and first."
             )
+        if event.get("do") != "hand over" and self._superseded(found, event):
+            if event.get("do") == "token":
+                self.machine.answer(str(event["token"]), go_on=True)
+            return {**self._answer(found.run(), event), "phase": "superseded"}
         return found
+
+    def _superseded(self, rollout: Rollout, event: Event) -> bool:
+        """Whether the rollout is taken on by another execution than the one that asks: two would both give it up.
+
+        One that was started by hand takes the place of one that has ended.
+        """
+        run = rollout.run()
+        asks = str(event.get("execution") or execution_of(run))
+        if run.ended is not None or asks == execution_of(run):
+            return False
+        if self.machine.start(execution_of(run), execution_input(run.terms.id, run.terms.number)):
+            return True
+        rollout.tell("execution", {"name": asks}, by="delivery machine")
+        return False
 
     def _begun(self, number: int) -> Rollout | None:
         if number not in self._known:
@@ -274,14 +292,21 @@ def launch(machine: Machine, rollouts: Rollouts, terms: Terms, *, at: float, by:
     return rollouts.start(terms, at=at, by=by)
 
 
-def resume(machine: Machine, run: Run, *, anew: bool = False) -> None:
-    """See to it that an open rollout has an execution: the one it was started with, or a new one (`anew`: always)."""
-    if run.ended is not None:
-        return
-    document, first = execution_input(run.terms.id, run.terms.number), run.terms.id
-    later = f"{first}-{len(run.entries)}"
-    names_to_try = [first, later, names.fitted(f"{later}-{int(time.time())}", 80)]
-    any(machine.start(name, document) for name in names_to_try[anew:])
+def resume(machine: Machine, rollout: Rollout, *, leaving: str = "") -> None:
+    """See to it that an open rollout has an execution: the present one, or, where that has ended or is `leaving`, a new
+    one. Its name stands in the log before it begins: whoever comes next finds it, and starts no other."""
+    while (run := rollout.run()).ended is None:
+        present = execution_of(run)
+        if present != leaving and machine.start(present, execution_input(run.terms.id, run.terms.number)):
+            return
+        name = names.fitted(f"{run.terms.id}-{len(run.entries)}", 80)
+        with suppress(Refused):  # somebody else wrote at the same moment: perhaps the same
+            rollout.log.append("execution", {"name": name}, at=time.time(), by="delivery machine")
+
+
+def execution_of(run: Run) -> str:
+    """The execution that takes a rollout on, as far as the log knows."""
+    return run.execution or run.terms.id
 
 
 def execution_input(rollout: str, number: int) -> dict[str, Any]:
