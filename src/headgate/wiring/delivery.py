@@ -106,7 +106,7 @@ class Delivery:
             case "token":
                 self._keep_token(found, str(event["token"]))
             case "hand over":
-                resume(self.machine, found, leaving=str(event.get("execution", "")))
+                resume(self.machine, found, leaving=str(event.get("execution") or execution_of(found.run())))
             case "give up":
                 self._give_up(found, event.get("error", {}))
             case other:
@@ -182,10 +182,10 @@ class Delivery:
         seldom while it has spoken, and a person is asked."""
         if not pause:
             return 0
-        if run.asked:
-            return ASKED_SECONDS
-        period = (self.evidence or evidence_of(self.connection)).rhythm.period
-        least = max(1, period // 4) if phase(run) == "watch" else self.poll_seconds
+        least = self.poll_seconds
+        if phase(run) == "watch":
+            period = (self.evidence or evidence_of(self.connection)).rhythm.period
+            least = ASKED_SECONDS if run.asked else max(1, period // 4)
         return max(least, math.ceil(pause))
 
     def _time_out(self, rollout: Rollout, event: Event) -> None:
