@@ -130,7 +130,7 @@ class Cloud(Scene):
         document = json.loads(self._definition)
         for state in document["States"].values():
             for retrier in state.get("Retry", []):
-                retrier |= {"IntervalSeconds": 1, "MaxAttempts": retries}
+                retrier |= {"IntervalSeconds": 1, "MaxAttempts": min(retries, retrier["MaxAttempts"])}
             payload = state.get("Parameters", {}).get("Payload", {})
             if "approval_seconds" in payload:
                 payload["approval_seconds"] = approval_seconds

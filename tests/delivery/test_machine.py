@@ -95,7 +95,7 @@ def test_an_api_that_is_down_for_good_stops_it_and_whoever_comes_next_goes_on(cl
     cloud.front.down = False
     cloud.make_machine()
     again = f"{run.terms.id}-{len(run.entries)}"
-    resume(cloud.machine, run)
+    resume(cloud.machine, rollout)
     status, error, cause = cloud.finished(again)
     assert (status, error) == ("FAILED", "Aborted")
     assert "the delivery machine gave up" in cause

@@ -34,7 +34,7 @@ def test_both_ways_count_the_same_where_a_unit_is_a_request(control: Control) ->
                 MINUTE + dice.randrange(600),
                 "canary" if dice.random() < 0.2 else "stable",
                 f"request {number}",
-                500 if dice.random() < 0.1 else 200,
+                dice.choices([200, 500, 400, 0], [80, 10, 5, 5])[0],
                 dice.choice([500, 1000, 2000, 5000]),
             )
             for number in range(3000)
@@ -59,6 +59,14 @@ def test_both_ways_count_the_same_where_a_unit_is_a_request(control: Control) ->
                 and window.start <= request.second < window.start + 60
             ]  # fmt: skip
             assert of_minute.slow == tuple(sum(value > int(line) for value in answered) for line in THRESHOLDS)
+
+
+def test_a_model_that_hangs_fails_and_a_caller_who_errs_does_not(control: Control) -> None:
+    """Of a time-out AWS counts no 5xx, for no status came."""
+    answers = [0] * 7 + [500] * 2 + [400] * 5 + [200] * 6
+    control.evidence.add(*(Request(MINUTE, "canary", str(n), status) for n, status in enumerate(answers)))
+    (window,) = by_minute(control)
+    assert window.canary == Counts(20, 9, (6, 0, 0), 20)
 
 
 def test_a_minute_is_told_once_and_only_if_it_is_whole(control: Control) -> None:

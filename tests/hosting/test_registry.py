@@ -65,6 +65,12 @@ def test_the_newest_approved_is_the_highest_number_not_the_last_approval(registr
     assert newest.number == 1
 
 
+def test_a_reason_that_is_too_long_for_aws_loses_its_end(registry: Registry) -> None:
+    said = registry.set_status(register(registry, "aa"), "Rejected", "alice rejected version 1:\n" + "x" * 1024)
+    assert (said.status, len(said.description)) == ("Rejected", 1024)
+    assert said.description.startswith("alice rejected version 1: xxx")
+
+
 def test_more_versions_than_a_page_holds(registry: Registry) -> None:
     for n in range(103):
         register(registry, f"{n:03}")

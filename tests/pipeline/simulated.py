@@ -59,6 +59,10 @@ class SimulatedWorld:
     broken: set[str] = field(default_factory=set)
     refused: dict[str, HeadgateError] = field(default_factory=dict)
     fails_to_start: set[str] = field(default_factory=set)
+    gives_reasons: bool = True
+    """AWS gives none where an endpoint went back by itself."""
+    broken_as: str = "InService"
+    """The status of an endpoint whose change failed."""
     approval: ApprovalStatus = "Approved"
     deleted: bool = False
     dice: random.Random = field(default_factory=lambda: random.Random(7))
@@ -71,7 +75,7 @@ class SimulatedWorld:
         self.weights = {"stable": 100.0} if self.config else {}
         self.told = {"headgate:generation": "0", "headgate:last-good": self.terms.pointer_before}
         self.calls: list[str] = []
-        self.failure = ""
+        self.failure, self.status = "", "InService"
         self.modified = BEGAN - 3600.0
         self._next: tuple[float, str, dict[str, float]] | None = None
         self._drawn: dict[int, tuple[int, int, int, int, int, int]] = {}
@@ -85,7 +89,7 @@ class SimulatedWorld:
         self._settle()
         if self.deleted or not (self.config or self._next):
             return None
-        status = "Updating" if self._next else "InService"
+        status = "Updating" if self._next else self.status
         variants = tuple(VariantState(name, w, w, 1, 1) for name, w in self.weights.items())
         return EndpointState("iris-production", "arn", status, self.config, variants, self.failure, self.modified)
 
@@ -210,9 +214,10 @@ class SimulatedWorld:
         at, config, weights = self._next
         self._next, self.modified = None, at
         if config in self.fails_to_start:
-            self.failure = f"The model server of {config} did not start."
+            self.failure = f"The model server of {config} did not start." if self.gives_reasons else ""
+            self.status = self.broken_as
             return
-        self.config, self.weights = config, weights
+        self.config, self.weights, self.status = config, weights, "InService"
         total = sum(weights.values())
         self._split.append((at, weights.get("canary", 0.0) / total))
 

@@ -249,7 +249,7 @@ class Shared(SimulatedWorld):
     def endpoint(self) -> EndpointState | None:
         """See World."""
         if self._file.exists():
-            self.config, self.weights, self.told = json.loads(self._file.read_text())
+            self.config, self.weights, self.told, self.modified = json.loads(self._file.read_text())
         return super().endpoint()
 
     def _called(self, call: str) -> None:
@@ -261,7 +261,7 @@ class Shared(SimulatedWorld):
         super()._change(config, weights)
         self._settle()
         temporary = self._file.with_suffix(f".{id(self)}")
-        temporary.write_text(json.dumps([self.config, self.weights, self.told]))
+        temporary.write_text(json.dumps([self.config, self.weights, self.told, self.modified]))
         temporary.replace(self._file)
 
 
@@ -282,7 +282,7 @@ def test_of_two_processes_without_a_lock_each_step_is_taken_once(started: Path) 
     assert [process.exitcode for process in processes] == [0, 0]
     run = Rollouts(Store(started), "production").get(1).run()
     assert run.ended is not None
-    config, _, _ = json.loads((started / "endpoint.json").read_text())
+    config, *_ = json.loads((started / "endpoint.json").read_text())
     whole = [(kind, step) for step in range(len(QUICK.steps)) for kind in ("step", "done")]
     assert steps(run) == whole[: len(steps(run))]
     if run.ended.outcome == "promoted":

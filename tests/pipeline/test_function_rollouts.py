@@ -453,9 +453,7 @@ def test_the_delivery_functions_take_it_on_and_back_on_an_alarm(scene: Scene, mo
         said = delivery.tick({**event, "do": "tick"})
     assert (said["outcome"], scene.config) == ("promoted", "2")
     monkeypatch.setattr(delivery_functions, "_delivery", lambda: delivery)
-    monkeypatch.setenv("HEADGATE_WATCH_SECONDS", "0")
-    assert "is not held against it" in delivery_functions.rollback_monitor(alarm)["why"]
-    monkeypatch.delenv("HEADGATE_WATCH_SECONDS")
+    assert "is not held against it" in RollbackMonitor(delivery, watch_seconds=0.0)(alarm)["why"]
     left = SimpleNamespace(get_remaining_time_in_millis=lambda: 14_000)
     assert delivery_functions.rollback_monitor(alarm, left)["done"] == "under way", "14 seconds are left, no hours"
     assert monitor(alarm)["done"] == "back"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from headgate.core.endpoints import EndpointState
 from headgate.errors import Refused
 from headgate.pipeline.run import Run
 from headgate.pipeline.story import why
@@ -212,6 +213,20 @@ def test_a_person_rejects_and_it_goes_back(simulation: Simulation) -> None:
     assert simulation.world.config == STABLE
 
 
+def test_a_registry_that_refuses_the_rejection_does_not_keep_the_canary(simulation: Simulation) -> None:
+    simulation.until(lambda run: run.analysis is not None)
+    simulation.rollout.tell("reject", {"reason": "wrong data"}, by="grace")
+    simulation.world.refused = {"decide": Refused("The API denies it")}
+    run = simulation.until()
+    assert run.ended is not None
+    assert (run.ended.outcome, run.ended.verdict) == ("rejected", "fail")
+    assert why(run) == (
+        "Rejected: grace rejected version 2: wrong data. The registry does not take that: The API denies it."
+    )
+    assert simulation.world.config == STABLE
+    assert "headgate:rollout" not in simulation.world.told
+
+
 def test_rejected_in_the_registry_meanwhile_it_goes_back(simulation: Simulation) -> None:
     simulation.until(lambda run: run.analysis is not None)
     simulation.world.approval = "Rejected"
@@ -279,6 +294,17 @@ def test_an_engine_that_is_down_is_waited_for(simulation: Simulation) -> None:
     assert run.ended.outcome == "promoted"
 
 
+def test_a_baseline_that_cannot_be_had_now_is_measured_later(simulation: Simulation) -> None:
+    simulation.world.broken = {"baseline"}
+    run = simulation.until(lambda run: run.analysis is not None and "look" in kinds(run))
+    assert run.thresholds is None
+    simulation.world.broken = set()
+    run = simulation.until()
+    assert run.ended is not None
+    assert run.ended.outcome == "promoted"
+    assert kinds(run).count("baseline") == 1
+
+
 def test_evidence_that_cannot_be_had_ends_it_without_blaming_the_model(simulation: Simulation) -> None:
     simulation.until(lambda run: run.analysis is not None)
     simulation.world.broken = {"windows"}
@@ -310,12 +336,65 @@ def test_a_version_that_does_not_start_goes_back(simulation: Simulation, config:
     assert simulation.world.config == STABLE
 
 
+@pytest.mark.parametrize("status", ["InService", "UpdateRollbackFailed"])
+@pytest.mark.parametrize(("config", "said"), [(CANARY, "The canary did not start"), (FINAL, "as the stable one")])
+def test_aws_gives_no_reason_where_it_went_back_by_itself(
+    simulation: Simulation, config: str, said: str, status: str
+) -> None:
+    world = simulation.world
+    world.fails_to_start, world.gives_reasons, world.broken_as = {config}, False, status
+    run = simulation.until()
+    assert run.ended is not None
+    assert (run.ended.outcome, run.ended.verdict) == ("rolled back", "fail")
+    assert said in why(run)
+    assert f"no reason was given; the endpoint is {status} on config" in why(run)
+    assert world.calls.count("start_canary" if config == CANARY else "promote") == 1
+    assert world.config == STABLE
+
+
+def test_a_way_back_that_aws_does_not_take_ends_with_that(simulation: Simulation) -> None:
+    simulation.until(lambda run: run.analysis is not None)
+    simulation.world.fails_to_start, simulation.world.gives_reasons = {STABLE}, False
+    simulation.rollout.tell("abort", {}, by="grace")
+    run = simulation.until(hours=0.1)
+    assert run.ended is not None
+    assert (run.ended.outcome, run.ended.verdict) == ("stopped", "error")
+    assert f"The way back failed: no reason was given; the endpoint is InService on config {CANARY}." in why(run)
+
+
+def test_traffic_that_aws_does_not_shift_is_taken_back(simulation: Simulation) -> None:
+    simulation.until(lambda run: run.step == 1)
+    simulation.world.fails_to_start, simulation.world.gives_reasons = {CANARY}, False
+    run = simulation.until(hours=0.1)
+    assert run.ended is not None
+    assert (run.ended.outcome, run.ended.verdict) == ("rolled back", "error")
+    assert f"The traffic was not shifted: no reason was given; the endpoint is InService on config {CANARY}" in why(run)
+
+
 def test_what_the_api_refuses_ends_it_with_the_reason(simulation: Simulation) -> None:
     simulation.world.refused = {"start_canary": Refused("ResourceLimitExceeded: 64 instances.")}
     run = simulation.until()
     assert run.ended is not None
     assert (run.ended.outcome, run.ended.verdict) == ("rolled back", "error")
     assert "ResourceLimitExceeded" in why(run)
+
+
+def test_what_the_api_refuses_while_somebody_else_writes_is_decided_anew(simulation: Simulation) -> None:
+    looked = 0
+
+    def endpoint() -> EndpointState | None:
+        nonlocal looked
+        looked += 1
+        if looked == 4:  # when it has been refused, and is about to be written down
+            simulation.rollout.tell("abort", {}, by="grace")
+        return SimulatedWorld.endpoint(simulation.world)
+
+    simulation.world.refused = {"start_canary": Refused("ResourceLimitExceeded: 64 instances.")}
+    simulation.world.endpoint = endpoint  # type: ignore[method-assign]
+    assert [simulation.tick(), simulation.tick()] == [0.0, 0.0]
+    run = simulation.until()
+    assert run.ended is not None
+    assert run.ended.outcome == "aborted"
 
 
 def test_all_at_once_compares_nothing_and_says_so(tmp_path: Path) -> None:
@@ -344,6 +423,17 @@ def test_a_rollback_goes_where_the_pointer_leads_and_back_again(tmp_path: Path) 
     assert (run.ended.outcome, run.ended.verdict, run.ended.why) == ("rolled back", "pass", "grace asked for it.")
     assert simulation.world.config == "iris-production-v0-00000000"
     assert simulation.world.told["headgate:last-good"] == STABLE  # a rollback of the rollback goes forward again
+
+
+def test_a_rollback_that_answers_nobody_names_where_it_went(tmp_path: Path) -> None:
+    back = replace(terms(), kind="rollback", steps=(), canary_config="", final_config="iris-production-v0-00000000",
+                   version=1, reason="grace asked for it.")  # fmt: skip
+    simulation = Simulation(tmp_path, SimulatedWorld(back))
+    simulation.world.broken = {"probe"}
+    run = simulation.until()
+    assert run.ended is not None
+    assert (run.ended.outcome, run.ended.verdict) == ("rolled back", "error")
+    assert "Back on iris-production-v0-00000000, endpoint iris-production does not answer" in why(run)
 
 
 def test_only_one_rollout_is_open_at_a_time(simulation: Simulation) -> None:

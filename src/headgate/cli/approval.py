@@ -80,6 +80,8 @@ def _waiting(
         if rollout is None or rollout.run().terms.version != number:
             continue
         run = rollout.run()
+        if run.terms.kind == "rollback":
+            continue  # what goes back is not stopped by it
         if status == "Rejected" or run.asked or isinstance(run.present, Approve):
             return target, rollout
     return call.registry_target(environment), None

@@ -3,7 +3,7 @@
 import click
 
 from headgate.cli.command import Call, Command, dry_run_option, env_option
-from headgate.cli.rollout.shared import document, who
+from headgate.cli.rollout.shared import document, require_forward, who
 
 
 @click.command(cls=Command, example='headgate rollback --dry-run\nheadgate rollback --reason "complaints from sales"')
@@ -15,16 +15,17 @@ def command(call: Call, *, reason: str, wait: bool, environment: str | None, dry
     """Take the endpoint back to its last good version.
 
     That is the config in force before the last rollout or deployment, by the pointer on the endpoint; never "the newest
-    other one". A second rollback goes forward again. A rollout that is under way is aborted instead.
+    other one". A second rollback goes forward again. A rollout that is under way is aborted instead; while a rollback
+    is under way, there is no other.
     """
     from headgate.pipeline.start import place_of
     from headgate.pipeline.worlds import in_function, terms_back
 
     name, reason = call.environment(environment), " ".join(reason.split())[:1024]
     target = call.target(name)
-    connection = target.connection
     rollout = target.rollouts.open()
     if rollout is not None:
+        require_forward(target, rollout, dry_run=dry_run)
         if not dry_run:
             rollout.tell("abort", {"reason": reason}, by=who())
             target.told(rollout)
@@ -35,7 +36,7 @@ def command(call: Call, *, reason: str, wait: bool, environment: str | None, dry
         hooks = call.project.spec.package.code is not None
         place = place_of(call.project, name)
         function = in_function(call.project, name)
-        terms = terms_back(place, connection, target.rollouts, reason, function=function, refusable=hooks)
+        terms = terms_back(place, target.connection, target.rollouts, reason, function=function, refusable=hooks)
         would = "would go" if dry_run else "goes"
         said = f"{terms.endpoint} {would} back from {terms.config_before} to {terms.final_config}."
         shown = {"endpoint": terms.endpoint, "from": terms.config_before, "to": terms.final_config, "dry_run": dry_run}

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 IN_PROGRESS = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 """Statuses that pass by themselves."""
+BROKEN = ("Failed", "UpdateRollbackFailed")
+"""Statuses of an endpoint whose change failed, and was not taken back either."""
 
 
 def endpoint_name(project: str, environment: str) -> str:
@@ -60,6 +62,10 @@ class EndpointState:
     def settled(self) -> bool:
         """Whether the status stays as it is until somebody asks for a change."""
         return self.status not in IN_PROGRESS
+
+    def runs(self, config: str) -> bool:
+        """Whether this config is in force, and the endpoint whole."""
+        return self.config_name == config and self.status not in BROKEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from headgate.core.evidence import BY_SECOND, Baseline, Counts, Tail, Window
+from headgate.errors import Refused, Unavailable
 from headgate.hosting.session import Connection, domain_errors
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
+    from mypy_boto3_cloudwatch.type_defs import GetMetricDataOutputTypeDef, MessageDataTypeDef, MetricDataQueryTypeDef
 
 STABLE, CANARY = "stable", "canary"
 SAGEMAKER, HEADGATE = "AWS/SageMaker", "Headgate"
@@ -142,7 +143,11 @@ class Evidence:
 
 
 def read_metrics(connection: Connection, queries: "list[MetricDataQueryTypeDef]", start: int, end: int) -> Values:
-    """GetMetricData, all pages."""
+    """GetMetricData, all pages.
+
+    What is left out of an answer would be taken for zeros, and settled: raises Unavailable where it is not whole, and
+    Refused where a metric is forbidden.
+    """
     request: dict[str, Any] = {
         "MetricDataQueries": queries,
         "StartTime": start,
@@ -153,6 +158,7 @@ def read_metrics(connection: Connection, queries: "list[MetricDataQueryTypeDef]"
     while True:
         with domain_errors():
             page = connection.metrics.get_metric_data(**request)
+        _require_whole(page)
         for result in page["MetricDataResults"]:
             times = (int(time.timestamp()) for time in result["Timestamps"])
             values[result["Id"]].update(zip(times, result["Values"], strict=True))
@@ -169,6 +175,26 @@ def weighed(values: Values, ids: Sequence[str]) -> list[float]:
     counts, *percentiles = (values[name] for name in ids)
     total = sum(counts.values())
     return [total, *(sum(found.get(at, 0.0) * n for at, n in counts.items()) / total for found in percentiles)]
+
+
+def _require_whole(page: "GetMetricDataOutputTypeDef") -> None:
+    """Of what goes on on the next page a part may be missing; a message is about all of it."""
+    said = [_message(message) for message in page.get("Messages", ())]
+    for result in page["MetricDataResults"]:
+        status, about = result.get("StatusCode", "Complete"), [_message(m) for m in result.get("Messages", ())]
+        if status == "Forbidden":
+            raise Refused(
+                " ".join([f"CloudWatch does not let us see {result['Id']}.", *about]),
+                hint="`headgate infra synth` shows what each role may do.",
+            )
+        if status == "InternalError" or (status == "PartialData" and not page.get("NextToken")):
+            said += [f"{result['Id']} is {status}.", *about]
+    if said:
+        raise Unavailable(" ".join(["CloudWatch did not answer in full.", *said]), hint="Try again.")
+
+
+def _message(message: "MessageDataTypeDef") -> str:
+    return f"{message.get('Code', '')}: {message.get('Value', '')}".strip(": ")
 
 
 def _questions(

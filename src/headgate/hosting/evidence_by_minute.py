@@ -4,9 +4,11 @@ AWS tells nothing of clients and nothing below a minute, and what it tells is th
 so, and the pipeline waits accordingly. Younger minutes are not told of at all: failures that are known of one variant,
 and not yet of the other, would speak against the one.
 
-A failing unit is an Invocation5XXErrors (its Sum; the Average is the share). How many were slower than a threshold is
-ModelLatency's trimmed count (`TC(1234:)` is how many were above 1,234 microseconds). Headgate's engine answers the same
-questions, so both ways are compared in tests.
+A failing unit is a request that came to no good end at the model: InvocationModelErrors (its Sum; the Average is the
+share), which AWS counts for status 4xx and 5xx, and for broken connections, malformed answers and time-outs as well,
+less the Invocation4XXErrors, which are the callers'; and no fewer than Invocation5XXErrors. How many were slower than a
+threshold is ModelLatency's trimmed count (`TC(1234:)` is how many were above 1,234 microseconds). Headgate's engine
+answers the same questions, so both ways are compared in tests.
 """
 
 import math
@@ -90,6 +92,8 @@ def evidence_of(connection: Connection) -> Evidence:
 def _questions(variant: str, thresholds: tuple[float, float, float] | None) -> Iterator[Question]:
     yield Question(f"{variant}_requests", SAGEMAKER, "Invocations", variant)
     yield Question(f"{variant}_failing", SAGEMAKER, "Invocation5XXErrors", variant)
+    yield Question(f"{variant}_unanswered", SAGEMAKER, "InvocationModelErrors", variant)
+    yield Question(f"{variant}_refused", SAGEMAKER, "Invocation4XXErrors", variant)
     for name, threshold in zip(SLOWNESS, thresholds or (), strict=False):
         yield Question(f"{variant}_{name}", SAGEMAKER, "ModelLatency", variant, f"TC({math.floor(threshold)}:)")
 
@@ -99,5 +103,6 @@ def _counts(values: Values, variant: str, minute: int, *, slow: bool) -> Counts:
         return round(values[f"{variant}_{name}"].get(minute, 0))
 
     requests = count("requests")
+    failing = max(count("failing"), count("unanswered") - count("refused"))
     median, nine_of_ten, most = (min(requests, count(name)) if slow else 0 for name in SLOWNESS)
-    return Counts(requests, min(requests, count("failing")), (median, nine_of_ten, most), requests)
+    return Counts(requests, min(requests, failing), (median, nine_of_ten, most), requests)

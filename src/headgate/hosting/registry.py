@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 DIGEST = "package.sha256"
 """The metadata key that holds the digest as well, for people and for other tools."""
+REASON_LIMIT = 1024
+"""AWS keeps so much of a reason, in one line."""
 METADATA_LIMIT, KEY_LIMIT, VALUE_LIMIT = 50, 128, 256
 
 
@@ -106,10 +108,11 @@ class Registry:
         return self._describe(max(usable, key=_number)["ModelPackageArn"]) if usable else None
 
     def set_status(self, version: ModelVersion, status: ApprovalStatus, reason: str) -> ModelVersion:
-        """Approve or reject, and read back what is now recorded."""
+        """Approve or reject, and read back what is now recorded. A reason that is too long loses its end."""
+        said = " ".join(reason.split())[:REASON_LIMIT]
         with domain_errors():
             self._connection.control.update_model_package(
-                ModelPackageArn=version.arn, ModelApprovalStatus=status, ApprovalDescription=reason
+                ModelPackageArn=version.arn, ModelApprovalStatus=status, ApprovalDescription=said
             )
         found = self._describe(version.arn)
         if found.status != status:

@@ -38,9 +38,16 @@ _KEYS_REFUSED = ("ExpiredToken", "ExpiredTokenException", "InvalidSignatureExcep
                  "MissingAuthenticationTokenException")  # fmt: skip
 
 _OVERTAKEN = ("PreconditionFailedException", "ResourceConflictException")
-_LATER = ("TooManyRequestsException", "ResourceNotReadyException", "CodeArtifactUserPendingException",
-          "CodeArtifactUserFailedException", "CodeArtifactUserDeletedException")  # fmt: skip
-"""Lambda's own: where another call was first, and where a function does not answer, whatever it is sent."""
+"""Lambda's own: where another call was first."""
+_LATER = ("ModelNotReadyException", "ResourceNotReadyException", "CodeArtifactUserPendingException",
+          "CodeArtifactUserFailedException", "CodeArtifactUserDeletedException",
+          "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException",
+          "TooManyRequestsException", "RequestLimitExceeded", "LimitExceededException", "BandwidthLimitExceeded",
+          "ProvisionedThroughputExceededException", "SlowDown", "EC2ThrottledException",
+          "TransactionInProgressException", "PriorRequestNotComplete", "RequestTimeout",
+          "RequestTimeoutException")  # fmt: skip
+_LATER_STATUS = (408, 429)
+"""What is answered in a while: what is not ready yet, and whatever botocore takes for throttling or passing."""
 
 
 class Account(Protocol):
@@ -167,6 +174,8 @@ def _translate(error: "ClientError") -> HeadgateError:
         )
     if code in _DENIED:
         return Refused(f"The API denies it: {message}", hint="`headgate infra synth` shows what each role may do.")
+    if status >= 500 or status in _LATER_STATUS or code in _LATER:  # whatever its text says of "in progress"
+        return Unavailable(f"{code}: {message}", hint="Try again. The engine's: `headgate logs --of engine` says more.")
     if code.startswith("ResourceNotFound") or (status in (400, 404) and any(text in lower for text in _MISSING)):
         return NotFound(message, hint="`headgate status` lists what there is.")
     if code in _OVERTAKEN:
@@ -179,8 +188,6 @@ def _translate(error: "ClientError") -> HeadgateError:
         "CodeStorageExceededException",
     ) or any(text in lower for text in _REFUSED):
         return Refused(message)
-    if status >= 500 or code in ("ThrottlingException", "RequestLimitExceeded", "ModelNotReadyException", *_LATER):
-        return Unavailable(f"{code}: {message}", hint="Try again; `headgate logs --of engine` may say more.")
     return InvalidInput(message)
 
 

@@ -1,6 +1,6 @@
 """The delivery machine, in Amazon's States Language with JSONPath: a state for each phase around the one `tick`.
 
-    Begin - Package - Register - Create artifacts
+    Begin - Package - Register - Create artifacts - Prepare
           - Shadow - Observe - Approval - Production <-> Watch - Promote - Roll back - how it ended
 
 The tick function says which phase the rollout is in (`pipeline.run.phase`) and how long to wait. A phase is a Choice
@@ -8,9 +8,14 @@ that passes by unless it is the present one, a Wait, and a Task that calls the f
 have cost one transition, and the way back, which can begin anywhere, is just a later phase. While a person is asked,
 nothing runs: the machine waits with a task token, and looks again after an hour even where nobody answered it.
 
-Nothing is decided here. A task that fails for longer than its retries makes the machine ask for the way back; where
-that fails too it ends as Stopped, with the reason, the endpoint as it is, and the log open: whoever starts the machine
-again goes on from there. Before AWS's limit of 25,000 events an execution hands over to a new one.
+Nothing is decided here. A task is tried again whatever failed, be it AWS or a function that ran out of time or memory;
+only what we refuse ourselves (`FINAL`) would be refused again. A task that fails for longer than its retries makes the
+machine ask for the way back; where that fails too it ends as Stopped, with the reason, the endpoint as it is, and the
+log open: whoever starts the machine again goes on from there. `States.Runtime` and `States.DataLimitExceeded` cannot
+be caught: they would be mistakes made here.
+
+Before AWS's limit of 25,000 events an execution hands over to a new one, whose name is written into the log first. One
+that asks although the log names another, which runs, is `superseded` and ends.
 """
 
 from typing import Any
@@ -19,14 +24,14 @@ State = dict[str, Any]
 
 APPROVAL_SECONDS = 7 * 86_400
 RETRY_SECONDS, RETRIES, LONGEST_RETRY = 5, 20, 60
-LAMBDA_ERRORS = (
-    "Lambda.ServiceException",
-    "Lambda.AWSLambdaException",
-    "Lambda.SdkClientException",
-    "Lambda.TooManyRequestsException",
-    "Lambda.ClientExecutionTimeoutException",
-)
-THROTTLED = ("SageMaker.ThrottlingException", "SageMaker.SageMakerException", "ThrottlingException")
+FINAL = ("Refused", "NotFound", "InvalidInput", "UsageError", "SpecError", "GateFailed", "MissingExtra")
+"""Our errors that are the same however often one asks: all but Unavailable, by the names of their classes."""
+SLOW, SLOW_RETRIES = ("Sandbox.Timedout", "Lambda.Unknown", "States.Timeout"), 3
+"""How a function ends that takes too long: each try costs `TICK_SECONDS`, and the canary is not watched meanwhile."""
+ANSWERED = ("States.Timeout", "Rejected")
+"""How waiting for a person ends, beside their approval: nobody answered, or they said no."""
+TICK_SECONDS, LONGER_SECONDS = 300, 30
+"""How long the tick function may take, and how much longer the machine waits for it: the function's end says more."""
 PHASES = {
     "shadow": "Shadow",
     "observe": "Observe",
@@ -61,7 +66,7 @@ def definition(*, tick: str) -> State:
     states |= maker.end()
     return {
         "Comment": "Rolls a model version out, step by step (headgate).",
-        "StartAt": "Begin",
+        "StartAt": "Enter",
         "States": states,
     }
 
@@ -81,11 +86,12 @@ class _Maker:
             "Parameters": {"ModelPackageName.$": "$.tick.package"},
             "ResultSelector": {"status.$": "$.ModelApprovalStatus"},
             "ResultPath": "$.registered",
-            "Retry": [_retrying(*THROTTLED)],
+            "Retry": [_retrying("States.ALL")],
             "Catch": self._catch("Give up"),
             "Next": "Create artifacts",
         }
         return {
+            "Enter": {"Type": "Pass", "Result": {"ticks": 0}, "ResultPath": "$.tick", "Next": "Begin"},
             "Begin": self._call("look", "Has it begun?", comment="See which phase the rollout is in."),
             "Has it begun?": {
                 "Type": "Choice",
@@ -98,7 +104,14 @@ class _Maker:
             "Create artifacts": self._call(
                 "artifacts", "First tick", comment="Models and configs, where the version is approved already."
             ),
-            "First tick": self._call("tick", _question("shadow")),
+            "First tick": self._call("tick", "Prepared?"),
+            "Prepared?": {
+                "Comment": "AWS may be at work on the endpoint: nothing begins until it is done.",
+                "Type": "Choice",
+                "Choices": [_is("prepare", "Prepare: wait")],
+                "Default": _question("shadow"),
+            },
+            "Prepare: wait": _wait("First tick"),
         }
 
     def phase(self, phase: str, following: str) -> dict[str, State]:
@@ -123,6 +136,7 @@ class _Maker:
                 "Type": "Choice",
                 "Choices": [
                     _is("continue", "Hand over"),
+                    _is("superseded", "Handed over"),
                     *(_is(outcome, state, variable="$.tick.outcome") for outcome, state in outcomes.items()),
                 ],
                 "Default": "Lost",
@@ -159,8 +173,9 @@ class _Maker:
             "rollout.$": "$.rollout",
             "number.$": "$.number",
             "started.$": "$$.Execution.StartTime",
+            "execution.$": "$$.Execution.Name",
             "approval_seconds": APPROVAL_SECONDS,
-            **({"ticks.$": "$.tick.ticks"} if do == "tick" else {}),
+            "ticks.$": "$.tick.ticks",
             **(more or {}),
         }
         answers = ("phase", "wait", "left", "ticks", "entries", "package", "outcome", "why")
@@ -171,8 +186,8 @@ class _Maker:
             "Parameters": {"FunctionName": self._tick, "Payload": payload},
             "ResultSelector": {f"{name}.$": f"$.Payload.{name}" for name in answers},
             "ResultPath": "$.tick",
-            "TimeoutSeconds": 300,
-            "Retry": [_retrying("Unavailable", "States.Timeout", *LAMBDA_ERRORS)],
+            "TimeoutSeconds": TICK_SECONDS + LONGER_SECONDS,
+            "Retry": [_retrying(*FINAL, times=0), _retrying(*SLOW, times=SLOW_RETRIES), _retrying("States.ALL")],
             "Catch": self._catch(failure),
             "Next": following,
         }
@@ -181,6 +196,7 @@ class _Maker:
         payload: State = {
             "do": "token",
             "token.$": "$$.Task.Token",
+            "execution.$": "$$.Execution.Name",
             "rollout.$": "$.rollout",
             "number.$": "$.number",
         }
@@ -191,6 +207,7 @@ class _Maker:
             "Parameters": {"FunctionName": self._tick, "Payload": payload},
             "TimeoutSecondsPath": "$.tick.left",
             "ResultPath": "$.answer",
+            "Retry": [_retrying(*ANSWERED, *FINAL, times=0), _retrying("States.ALL")],
             "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.answer", "Next": following}],
             "Next": following,
         }
@@ -199,14 +216,10 @@ class _Maker:
         return [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": following}]
 
 
-def _retrying(*errors: str) -> State:
-    return {
-        "ErrorEquals": list(errors),
-        "IntervalSeconds": RETRY_SECONDS,
-        "MaxAttempts": RETRIES,
-        "BackoffRate": 1.5,
-        "MaxDelaySeconds": LONGEST_RETRY,
-    }
+def _retrying(*errors: str, times: int = RETRIES) -> State:
+    """Of several the first that names the error counts; `States.ALL` names every one, and stands last and alone."""
+    waits = {"IntervalSeconds": RETRY_SECONDS, "BackoffRate": 1.5, "MaxDelaySeconds": LONGEST_RETRY} if times else {}
+    return {"ErrorEquals": list(errors), "MaxAttempts": times, **waits}
 
 
 def _question(phase: str) -> str:

@@ -19,7 +19,7 @@ from headgate.hosting.function_evidence import FunctionEvidence
 from headgate.hosting.functions import ALIAS, AliasState, Functions
 from headgate.hosting.registry import Registry
 from headgate.hosting.session import Connection
-from headgate.pipeline.probe import Probed, put
+from headgate.pipeline.probe import WARM_UP_SECONDS, Probed, put, repeated
 from headgate.pipeline.remembered import Remembered
 from headgate.pipeline.run import Analysis, Thresholds
 from headgate.pipeline.terms import Terms
@@ -180,7 +180,7 @@ class FunctionWorld:
     def _ask(self, version: int, qualifier: str, times: int) -> Probed:
         return put(
             lambda: self._row(self._registry.version(self._terms.project, version)),
-            lambda row: [self._functions.ask(self._function, qualifier, row) for _ in range(times)][-1],
+            lambda row: repeated(lambda: self._functions.ask(self._function, qualifier, row), times, WARM_UP_SECONDS),
             who=f"Version {version}, in function {self._function},",
             refusable=self._terms.probe_refusable,
             hint="The log of the function says more.",

@@ -17,7 +17,7 @@ from headgate.hosting.evidence_by_minute import evidence_of
 from headgate.hosting.registry import Registry
 from headgate.hosting.routes import claim_route
 from headgate.hosting.session import Connection
-from headgate.pipeline.probe import Probed, Row, probe
+from headgate.pipeline.probe import WARM_UP_SECONDS, Probed, Row, probe
 from headgate.pipeline.remembered import Remembered
 from headgate.pipeline.run import Analysis, Thresholds
 from headgate.pipeline.terms import Terms
@@ -161,6 +161,7 @@ class HostedWorld:
             self._terms.endpoint,
             variant=variant,
             times=times,
+            seconds=WARM_UP_SECONDS,
             refusable=self._terms.probe_refusable,
         )
 

@@ -8,6 +8,7 @@ refused. The log is the resume point, the ledger of who decided what, and the hi
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count, takewhile
 from typing import Any
 
 from headgate.core.digest import canonical_json, sha256
@@ -15,6 +16,8 @@ from headgate.data.store import Objects
 from headgate.errors import InvalidInput, NotFound, Refused
 
 MOST_ENTRIES = 100_000
+READERS = 16
+"""So many entries of a log are fetched at once: a bake of a week has two thousand, and a bucket is far away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +56,13 @@ class RunLog:
     def read(self) -> list[Entry]:
         """All entries. Raises InvalidInput where one is damaged, gone, or does not follow the one before it."""
         self._require_last()
+        if not self._entries:
+            self._read_many()
         while True:
             try:
-                data = self._store.get(self._key(len(self._entries) + 1))
+                self._take(self._store.get(self._key(len(self._entries) + 1)))
             except NotFound:
                 return self._entries
-            self._entries.append(self._checked(data))
-            self._digest = sha256(data)
 
     def append(self, kind: str, content: Mapping[str, Any], *, at: float, by: str) -> Entry:
         """Write the next entry after those that were read; durable when this returns.
@@ -78,6 +81,20 @@ class RunLog:
         self._entries.append(entry)
         self._digest = sha256(data)
         return entry
+
+    def _read_many(self) -> None:
+        """What is there now, as a list of the folder says."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        there = set(self._store.list(self.folder))
+        keys = takewhile(there.__contains__, map(self._key, count(1)))
+        with ThreadPoolExecutor(READERS) as pool:
+            for data in pool.map(self._store.get, keys):
+                self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        self._entries.append(self._checked(data))
+        self._digest = sha256(data)
 
     def _require_last(self) -> None:
         last = len(self._entries)

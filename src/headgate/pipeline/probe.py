@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from headgate.hosting.session import Connection
 if TYPE_CHECKING:
     from headgate.data.runs import Run
 
+WARM_UP_SECONDS = 30.0
+"""A slow model is asked less often: a tick has to end, and Lambda ends it after `infra.machine.TICK_SECONDS`."""
 Row = Callable[[ModelVersion], bytes]
 """A row that a version was judged by, as JSON. Raises NotFound where there is none."""
 
@@ -38,9 +41,10 @@ def probe(
     *,
     variant: str = "",
     times: int = 1,
+    seconds: float = math.inf,
     refusable: bool = False,
 ) -> Probed:
-    """Send a held-out row of the version's run, where there is one; `times` over, to warm a server up.
+    """Send a held-out row of the version's run, where there is one; `times` over, to warm a server up, for `seconds`.
 
     `variant` is asked whatever its weight, and what becomes of such a request is no evidence. `refusable`: the user's
     own hooks may take other input, and refuse it. Raises Unavailable where it is not answered.
@@ -48,7 +52,7 @@ def probe(
     runtime = Runtime(connection)
     return put(
         lambda: row(version),
-        lambda body: [runtime.invoke(endpoint, body, variant=variant).body for _ in range(times)][-1],
+        lambda body: repeated(lambda: runtime.invoke(endpoint, body, variant=variant).body, times, seconds),
         who=f"{endpoint} is InService on version {version.number}, but",
         refusable=refusable,
         hint=f"`headgate logs {endpoint}`; `headgate deploy --version N` goes back to a version that worked.",
@@ -73,6 +77,17 @@ def put(row: Callable[[], bytes], ask: Callable[[bytes], bytes], *, who: str, re
             return Probed(None, f"A held-out row as JSON is not what its hooks take. {error.message}")
         raise Unavailable(f"{who} does not answer a row that it was judged by. {error.message}", hint=hint) from error
     return Probed(answer, f"A held-out row was answered: {answer}")
+
+
+def repeated(ask: Callable[[], bytes], times: int, seconds: float) -> bytes:
+    """Ask so often, but not again once so many seconds are over. The last answer."""
+    until = time.monotonic() + seconds
+    answer = ask()
+    for _ in range(times - 1):
+        if time.monotonic() >= until:
+            break
+        answer = ask()
+    return answer
 
 
 def row_of_run(store: Path, run_id: str) -> bytes:

@@ -68,8 +68,8 @@ class Rollouts:
 
     def latest(self) -> Rollout | None:
         """The newest, or None."""
-        numbers = [n for n in self.numbers() if self._log(n).begun()]
-        return self.get(numbers[-1]) if numbers else None
+        logs = map(self._log, reversed(self.numbers()))
+        return next((Rollout(log) for log in logs if log.begun()), None)
 
     def open(self) -> Rollout | None:
         """The one that has not ended, or None."""

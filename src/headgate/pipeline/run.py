@@ -8,6 +8,7 @@ decision      go on, roll back, or ask a person       with the verdict and its n
 done          a step is done and was read back
 approve, reject, abort    what a person said
 token         what the state machine waits with for a person, on AWS
+execution     the state machine's execution that takes it on from here, where that is not the first one
 returning     the canary has no traffic any more, and the config from before is asked for
 ended         promoted, rolled back, aborted, rejected or stopped
 """
@@ -94,6 +95,8 @@ class Run:
     ended: Ending | None = None
     token: str = ""
     """What the state machine waits with for a person."""
+    execution: str = ""
+    """The execution of the state machine that takes it on; empty for the first, which has the rollout's name."""
     entries: list[Entry] = field(default_factory=list)
 
     @property
@@ -115,6 +118,7 @@ class Run:
             "reject": self._told_to_go_back,
             "abort": self._told_to_go_back,
             "token": self._waits,
+            "execution": self._handed_over,
             "returning": self._returning,
             "ended": self._ended,
         }
@@ -150,6 +154,9 @@ class Run:
     def _waits(self, entry: Entry) -> None:
         self.token = str(entry.content["token"])
 
+    def _handed_over(self, entry: Entry) -> None:
+        self.execution = str(entry.content["name"])
+
     def _returning(self, entry: Entry) -> None:
         self.returning = entry.content["modified"]
 
@@ -174,7 +181,7 @@ class Run:
             self.analysis = Analysis(**content["analysis"])
 
     def _told_to_go_back(self, entry: Entry) -> None:
-        if self.ending is not None:
+        if self.ending is not None or self.terms.kind == "rollback":  # a rollback goes back already
             return
         reason = f": {entry.content['reason']}" if entry.content.get("reason") else ""
         if entry.kind == "abort":

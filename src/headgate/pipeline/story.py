@@ -40,6 +40,8 @@ def _plain(entry: Entry) -> str:
         return str(content["said"])
     if entry.kind == "token":
         return "the state machine waits for a person"
+    if entry.kind == "execution":
+        return f"the state machine goes on as {content['name']}"
     reason = f": {content['reason']}" if content.get("reason") else ""
     return f"{entry.by} said {entry.kind}{reason}"
 

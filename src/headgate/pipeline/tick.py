@@ -15,10 +15,10 @@ endpoint as it was found.
 import math
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from headgate.core.endpoints import EndpointState
+from headgate.core.endpoints import BROKEN, EndpointState
 from headgate.errors import HeadgateError, InvalidInput, NotFound, Refused, Unavailable
 from headgate.hosting.canary import TAG_GENERATION, canary_percent
 from headgate.hosting.deployment import TAG_ROLLOUT
@@ -66,7 +66,12 @@ class Tick:
         try:
             return self._advance(run)
         except (Refused, NotFound, InvalidInput) as error:
-            return self._refused(known, error)
+            try:
+                return self._refused(known, error)
+            except Refused:
+                if self._log.moved_on():  # somebody else wrote first once more
+                    return 0.0
+                raise
 
     def _refused(self, known: int, error: HeadgateError) -> float | None:
         """What was asked for was refused: by the log (somebody else wrote first), or by the API."""
@@ -155,10 +160,11 @@ class Tick:
 
     def _start(self, run: Run, state: EndpointState | None) -> float | None:
         terms = run.terms
-        if state is not None and state.config_name == terms.canary_config:
+        if state is not None and state.runs(terms.canary_config):
             return self._warmed_up(run)
-        if state is not None and _failed_since(run.modified, state):
-            return self._decide(run, "fail", "roll back", sentence(f"The canary did not start: {state.failure_reason}"))
+        failed = _failure_since(run, run.modified, state)
+        if failed:
+            return self._decide(run, "fail", "roll back", sentence(f"The canary did not start: {failed}"))
         if run.thresholds is None and state is not None:
             self._measure_baseline(math.floor(max(self._now() - BASELINE_SECONDS, state.modified)) + 1)
             run = self._rollout.run()
@@ -183,8 +189,11 @@ class Tick:
     def _shift(self, run: Run, state: EndpointState | None, weight: float) -> float:
         if state is not None and run.begun and near(canary_percent(state), weight):
             return self._done(run, f"the canary has {weight:g} % of the traffic")
+        failed = _failure_since(run, run.modified, state)
+        if failed:
+            return self._decide(run, "error", "roll back", sentence(f"The traffic was not shifted: {failed}"))
         if not run.begun:
-            self._begin(run)
+            self._begin(run, modified=state.modified if state else 0.0)
         if self._log.moved_on():
             return 0.0
         self._world.shift(weight)
@@ -231,10 +240,11 @@ class Tick:
 
     def _promote(self, run: Run, state: EndpointState | None) -> float | None:
         terms = run.terms
-        if run.begun and state is not None and state.config_name == terms.final_config:
+        if run.begun and state is not None and state.runs(terms.final_config):
             return self._probed(run)
-        if state is not None and _failed_since(run.modified, state):
-            why = sentence(f"The new version did not start as the stable one: {state.failure_reason}")
+        failed = _failure_since(run, run.modified, state)
+        if failed:
+            why = sentence(f"The new version did not start as the stable one: {failed}")
             if not terms.config_before:
                 return self._end(Ending("stopped", "fail", why))
             return self._decide(run, "fail", "roll back", why)
@@ -286,14 +296,13 @@ class Tick:
         if state is not None and state.config_name != target and (canary_percent(state) or 0.0) > 0.0:
             self._world.shift(0.0)
             return 0.0
-        if ending.outcome == "rejected":
-            self._reject(ending.why)
         if state is None or not target:
-            return self._end(ending)
-        if state.config_name == target:
-            return self._returned(run, ending)
-        if _failed_since(run.returning, state):
-            why = sentence(f"{ending.why} The way back failed: {state.failure_reason}")
+            return self._end(self._rejected(ending))
+        if state.runs(target):
+            return self._returned(run, self._rejected(ending))
+        failed = _failure_since(run, run.returning, state)
+        if failed:
+            why = sentence(f"{ending.why} The way back failed: {failed}")
             return self._end(Ending("stopped", "error", why))
         if run.returning is None:
             content = {"canary": canary_percent(state), "target": target, "modified": state.modified}
@@ -303,10 +312,18 @@ class Tick:
         self._world.go_back()
         return POLL_SECONDS
 
-    def _reject(self, why: str) -> None:
-        with suppress(NotFound):  # somebody deleted it: it will not be rolled out again
+    def _rejected(self, ending: Ending) -> Ending:
+        """Write a rejection into the registry, once the endpoint is back: a refusal there must not keep it away."""
+        if ending.outcome != "rejected":
+            return ending
+        try:
             if self._world.version().status != "Rejected":
-                self._world.decide("Rejected", why)
+                self._world.decide("Rejected", ending.why)
+        except NotFound:
+            pass  # somebody deleted it: it will not be rolled out again
+        except (Refused, InvalidInput) as error:
+            return replace(ending, why=f"{ending.why} The registry does not take that: {sentence(error.message)}")
+        return ending
 
     def _returned(self, run: Run, ending: Ending) -> float | None:
         terms = run.terms
@@ -319,7 +336,8 @@ class Tick:
                 else "It runs no version that we know: not probed."
             )
         except HeadgateError as error:
-            said = f"Back on {terms.config_before}, {terms.subject} does not answer: {error.message}"
+            target = terms.final_config if forward else terms.config_before
+            said = f"Back on {target}, {terms.subject} does not answer: {error.message}"
             ending = Ending(ending.outcome, "error", f"{ending.why} {said}")
         if said is None:
             return POLL_SECONDS
@@ -356,8 +374,10 @@ class Tick:
         return self._decide(run, "error", "roll back", why)
 
     def _measure_baseline(self, start: int) -> None:
-        end = math.floor(self._now()) - 1
-        found = self._world.baseline(start=start, end=end) if end > start else None
+        """Where it cannot be had now, there is none yet: it is asked for again while the canary is watched."""
+        end, found = math.floor(self._now()) - 1, None
+        with suppress(Unavailable):
+            found = self._world.baseline(start=start, end=end) if end > start else None
         if found is not None and found.requests >= BASELINE_REQUESTS:
             p50, p90, p99 = found.percentiles
             content = {"p50": p50, "p90": p90, "p99": p99, "slack": SLACK_US}
@@ -374,10 +394,17 @@ class Tick:
         self._log.append("ended", {**asdict(ending), "said": said}, at=self._now(), by=RUNNER)
 
 
-def _failed_since(modified: float | None, state: EndpointState) -> bool:
-    """Whether the change that was asked for when the endpoint had this time of change came to nothing.
+def _failure_since(run: Run, modified: float | None, state: EndpointState | None) -> str:
+    """Why the change that was asked for when the endpoint had this time of change came to nothing; empty where it did
+    not. `state` is settled, and not as it was asked to be.
 
-    Another time, not a later one: clocks are set back.
+    Another time, not a later one: clocks are set back. AWS gives a reason only for an endpoint that is Failed; one that
+    went back by itself is InService again, at another time. An alias has another time after each upload of an image.
     """
-    changed = modified is not None and state.modified != modified
-    return changed and (state.status == "Failed" or bool(state.failure_reason))
+    if state is None or modified is None or state.modified == modified:
+        return ""
+    if state.failure_reason:
+        return state.failure_reason
+    if state.status in BROKEN or not run.terms.moves_alias:
+        return f"no reason was given; the endpoint is {state.status} on config {state.config_name or 'none'}."
+    return ""

@@ -19,13 +19,14 @@ from typing import Any, Protocol
 
 from headgate.core import names
 from headgate.data.store import Objects
-from headgate.errors import InvalidInput, NotFound
+from headgate.errors import InvalidInput, NotFound, Refused
 from headgate.hosting.evidence import Evidence
 from headgate.hosting.evidence_by_minute import evidence_of
 from headgate.hosting.registry import DIGEST, Registry
 from headgate.hosting.session import Connection
 from headgate.pipeline.function_world import FunctionWorld
 from headgate.pipeline.hosted import HostedWorld
+from headgate.pipeline.log import Entry
 from headgate.pipeline.probe import rows_beside_packages
 from headgate.pipeline.rollouts import Rollout, Rollouts
 from headgate.pipeline.run import Run, phase
@@ -46,6 +47,8 @@ BUSY_SECONDS = 15.0
 """How long one call goes on with ticks that follow at once."""
 LOOK_AGAIN_SECONDS = 3600
 """A person may have answered where the machine was not told: it looks again so often."""
+ASKED_SECONDS = 60
+"""How often the evidence is looked at while a person is asked whether that is enough: it may still turn bad."""
 MOST_TICKS = 1_500
 """One execution takes so many ticks, about ten events each, of the 25,000 that AWS keeps."""
 REASON_LIMIT = 500
@@ -105,7 +108,7 @@ class Delivery:
             case "token":
                 self._keep_token(found, str(event["token"]))
             case "hand over":
-                resume(self.machine, found.run(), anew=True)
+                resume(self.machine, found, leaving=str(event.get("execution") or execution_of(found.run())))
             case "give up":
                 self._give_up(found, event.get("error", {}))
             case other:
@@ -126,7 +129,25 @@ class Delivery:
             return _told(
                 "ended", outcome="stopped", why=f"{other} was started at the same moment as {name}, and first."
             )
+        if event.get("do") != "hand over" and self._superseded(found, event):
+            if event.get("do") == "token":
+                self.machine.answer(str(event["token"]), go_on=True)
+            return {**self._answer(found.run(), event), "phase": "superseded"}
         return found
+
+    def _superseded(self, rollout: Rollout, event: Event) -> bool:
+        """Whether the rollout is taken on by another execution than the one that asks: two would both give it up.
+
+        One that was started by hand takes the place of one that has ended.
+        """
+        run = rollout.run()
+        asks = str(event.get("execution") or execution_of(run))
+        if run.ended is not None or asks == execution_of(run):
+            return False
+        if self.machine.start(execution_of(run), execution_input(run.terms.id, run.terms.number)):
+            return True
+        rollout.tell("execution", {"name": asks}, by="delivery machine")
+        return False
 
     def _begun(self, number: int) -> Rollout | None:
         if number not in self._known:
@@ -159,21 +180,37 @@ class Delivery:
         return self._answer(run, event, wait=self._pause(run, pause))
 
     def _pause(self, run: Run, pause: float | None) -> int:
-        """Whole seconds for the machine to wait: evidence is looked at four times in the period in which it comes."""
+        """Whole seconds for the machine to wait: evidence is looked at four times in the period in which it comes; more
+        seldom while it has spoken, and a person is asked."""
         if not pause:
             return 0
-        period = (self.evidence or evidence_of(self.connection)).rhythm.period
-        least = max(1, period // 4) if phase(run) == "watch" else self.poll_seconds
+        least = self.poll_seconds
+        if phase(run) == "watch":
+            period = (self.evidence or evidence_of(self.connection)).rhythm.period
+            least = ASKED_SECONDS if run.asked else max(1, period // 4)
         return max(least, math.ceil(pause))
 
     def _time_out(self, rollout: Rollout, event: Event) -> None:
-        """Take a rollout back that nobody has approved in time."""
+        """Take a rollout back that nobody has approved, or about which nobody has answered, in time."""
         run = rollout.run()
-        if phase(run) == "approval" and run.approved is None and self._left(run, event) <= 0:
-            rollout.tell("abort", {"reason": "nobody approved it in time", "timed_out": True}, by="delivery machine")
+        waits = run.ending is None and (phase(run) == "approval" or (run.asked and not run.judged))
+        if waits and self._left(run, event) <= 0 and not self._approved(rollout):
+            why = "nobody answered in time" if run.asked else "nobody approved it in time"
+            rollout.tell("abort", {"reason": why, "timed_out": True}, by="delivery machine")
+
+    def _approved(self, rollout: Rollout) -> bool:
+        """Whether somebody let it go on: in the log, or in the registry where the event about that was lost. There a
+        version that is being watched is approved long since, which answers nothing."""
+        run = rollout.run()
+        if run.approved is not None or phase(run) != "approval":
+            return run.approved is not None
+        with suppress(NotFound):  # the tick says so
+            return self._world(rollout).version().status == "Approved"
+        return False
 
     def _left(self, run: Run, event: Event) -> float:
-        asked = next((e.at for e in reversed(run.entries) if e.kind == "step"), run.entries[0].at)
+        """How long a person may still take: since the step began, or since the question was asked."""
+        asked = next((e.at for e in reversed(run.entries) if _asks(e)), run.entries[0].at)
         return asked + float(event.get("approval_seconds", LOOK_AGAIN_SECONDS)) - self.clock()
 
     def _require_package(self, run: Run) -> str:
@@ -192,7 +229,7 @@ class Delivery:
         run = rollout.run()
         if run.token != token:  # else AWS has called twice
             run = rollout.tell("token", {"token": token}, by="delivery machine")
-        if phase(run) != "approval" or run.approved is not None or self._world(rollout).version().status == "Approved":
+        if phase(run) != "approval" or self._approved(rollout):
             self.machine.answer(token, go_on=True)  # the answer came before the question
 
     def _give_up(self, rollout: Rollout, error: Any) -> None:
@@ -223,9 +260,9 @@ class Delivery:
         if detail.get("ModelPackageGroupName") != names.group(self.project, self.environment):
             return {"done": "nothing", "why": "another group"}
         rollout = self.rollouts.open()
-        if rollout is None or rollout.run().terms.version != number:
+        run = rollout.run() if rollout is not None else None
+        if rollout is None or run is None or run.terms.kind == "rollback" or run.terms.version != number:
             return {"done": "nothing", "why": f"no rollout of version {number} is open"}
-        run = rollout.run()
         reason = str(detail.get("ApprovalDescription") or "decided in the registry")[:REASON_LIMIT]
         if status == "Rejected" and run.ending is None:
             run = rollout.tell("reject", {"reason": reason}, by="registry")
@@ -257,14 +294,21 @@ def launch(machine: Machine, rollouts: Rollouts, terms: Terms, *, at: float, by:
     return rollouts.start(terms, at=at, by=by)
 
 
-def resume(machine: Machine, run: Run, *, anew: bool = False) -> None:
-    """See to it that an open rollout has an execution: the one it was started with, or a new one (`anew`: always)."""
-    if run.ended is not None:
-        return
-    document, first = execution_input(run.terms.id, run.terms.number), run.terms.id
-    later = f"{first}-{len(run.entries)}"
-    names_to_try = [first, later, names.fitted(f"{later}-{int(time.time())}", 80)]
-    any(machine.start(name, document) for name in names_to_try[anew:])
+def resume(machine: Machine, rollout: Rollout, *, leaving: str = "") -> None:
+    """See to it that an open rollout has an execution: the present one, or, where that has ended or is `leaving`, a new
+    one. Its name stands in the log before it begins: whoever comes next finds it, and starts no other."""
+    while (run := rollout.run()).ended is None:
+        present = execution_of(run)
+        if present != leaving and machine.start(present, execution_input(run.terms.id, run.terms.number)):
+            return
+        name = names.fitted(f"{run.terms.id}-{len(run.entries)}", 80)
+        with suppress(Refused):  # somebody else wrote at the same moment: perhaps the same
+            rollout.log.append("execution", {"name": name}, at=time.time(), by="delivery machine")
+
+
+def execution_of(run: Run) -> str:
+    """The execution that takes a rollout on, as far as the log knows."""
+    return run.execution or run.terms.id
 
 
 def execution_input(rollout: str, number: int) -> dict[str, Any]:
@@ -299,6 +343,10 @@ def _told(
         "phase": phase_now, "wait": wait, "left": left, "ticks": ticks, "entries": entries, "package": package,
         "outcome": outcome, "why": why,
     }  # fmt: skip
+
+
+def _asks(entry: Entry) -> bool:
+    return entry.kind == "step" or (entry.kind == "decision" and entry.content["do"] == "ask")
 
 
 def _said(error: Any) -> str:

@@ -2,10 +2,9 @@
 
     HEADGATE_PROJECT, HEADGATE_ENVIRONMENT, HEADGATE_ACCOUNT   whose they are; the region is Lambda's own (AWS_REGION)
     HEADGATE_HOSTING                                           realtime, serverless or lambda: what its model is in
-    HEADGATE_WATCH_SECONDS                                     how long after a promotion an alarm is held against it
 
-What goes wrong on purpose is raised with our message, and the error's name is what the state machine retries by:
-`Unavailable` is worth another try, everything else is not.
+What goes wrong on purpose is raised with our message, and the error's name is what the state machine goes by:
+`Unavailable` is worth another try, as is whatever is no error of ours; the others are not (`infra.machine.FINAL`).
 """
 
 import logging
@@ -34,10 +33,9 @@ def approval(event: Mapping[str, Any], _context: object = None) -> dict[str, Any
 
 def rollback_monitor(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
     """An alarm, from SNS."""
-    from headgate.wiring.monitor import WATCH_SECONDS, RollbackMonitor
+    from headgate.wiring.monitor import RollbackMonitor
 
-    watch_seconds = float(os.environ.get("HEADGATE_WATCH_SECONDS", WATCH_SECONDS))
-    monitor = RollbackMonitor(_delivery(), watch_seconds=watch_seconds)
+    monitor = RollbackMonitor(_delivery())
     return monitor(event) if context is None else monitor(event, lambda: context.get_remaining_time_in_millis() / 1000)
 
 

@@ -119,9 +119,8 @@ class RollbackMonitor:
                 return rollout.run()
             if pause > 0:
                 time.sleep(max(pause, self._delivery.poll_seconds))
-        run = rollout.run()
-        resume(self._delivery.machine, run)
-        return run
+        resume(self._delivery.machine, rollout)
+        return rollout.run()
 
 
 def _alarm(record: Event) -> tuple[str, str] | None:

@@ -239,7 +239,7 @@ class AwsTarget:
         run = rollout.run()
         if run.token:
             self.machine.answer(run.token, go_on=run.ending is None)
-        resume(self.machine, run)
+        resume(self.machine, rollout)
 
 
 def bucket_of(connection: "AwsConnection", project: str) -> "BucketStore":

@@ -9,7 +9,7 @@ from headgate.engine.metrics.observed import Series
 
 @dataclass(frozen=True)
 class Request:
-    """A request that was answered at once; its client is the unit."""
+    """A request that was answered at once, or, with status 0, never; its client is the unit."""
 
     second: int
     variant: str
@@ -100,8 +100,12 @@ def matches(metric: Series, request: Request, microseconds: float | None) -> boo
             return True
         case "Invocation4XXErrors":
             return request.status // 100 == 4
-        case "Invocation5XXErrors" | "InvocationModelErrors" | "UnitsFailing":
+        case "Invocation5XXErrors":
             return request.status // 100 == 5
+        case "InvocationModelErrors":
+            return request.status // 100 != 2
+        case "UnitsFailing":
+            return request.status // 100 not in (2, 4)
         case "UnitsSlow":
             assert microseconds is not None
             return request.microseconds > microseconds

@@ -3,8 +3,7 @@
 import click
 
 from headgate.cli.command import Call, Command, dry_run_option, env_option
-from headgate.cli.rollout.shared import document, open_one, who
-from headgate.errors import Refused
+from headgate.cli.rollout.shared import document, open_one, require_forward, who
 from headgate.pipeline.story import headline
 
 
@@ -19,9 +18,8 @@ def command(call: Call, *, reason: str, watch: bool, environment: str | None, dr
     The canary loses its traffic at once, then the endpoint returns to the config from before.
     """
     rollout = open_one(call, environment)
+    require_forward(call.target(environment), rollout, dry_run=dry_run)
     run = rollout.run()
-    if run.terms.kind == "rollback":
-        raise Refused(f"{run.terms.id} is on its way back already.", hint="`headgate rollout watch` follows it.")
     if dry_run:
         back = f"would take {run.terms.endpoint} back to {run.terms.config_before or 'nothing'}"
         call.out.show({**document(run), "dry_run": True}, f"{headline(run)}; {back}")

@@ -23,7 +23,7 @@ def command(call: Call, *, number: int | None, environment: str | None) -> None:
     """
     if number is None:
         found = rollouts(call, environment)
-        runs = [found.get(n).run() for n in found.numbers() if found.get(n).log.read()]
+        runs = [rollout.run() for rollout in map(found.get, found.numbers()) if rollout.log.read()]
         table = Table(("rollout", "started", "by", "version", "outcome", "why"), [_row(run) for run in runs])
         call.out.show([document(run) for run in runs], table if runs else "There has been no rollout.")
         return
@@ -41,7 +41,8 @@ def _row(run: Run) -> tuple[str, ...]:
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
-    return {"number": entry.number, "at": entry.at, "by": entry.by, "kind": entry.kind, "content": entry.content}
+    content = {name: value for name, value in entry.content.items() if name != "token"}  # whoever has it can approve
+    return {"number": entry.number, "at": entry.at, "by": entry.by, "kind": entry.kind, "content": content}
 
 
 def _time(epoch: float) -> str:

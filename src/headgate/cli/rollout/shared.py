@@ -2,7 +2,7 @@
 
 import getpass
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from headgate.cli.command import Call
 from headgate.core.verdict import Verdict
@@ -10,6 +10,9 @@ from headgate.errors import NotFound, Refused
 from headgate.pipeline.rollouts import Rollout, Rollouts
 from headgate.pipeline.run import Run
 from headgate.pipeline.story import headline, why
+
+if TYPE_CHECKING:
+    from headgate.wiring.targets import Target
 
 EXIT_CODES: dict[Verdict, int] = {"pass": 0, "fail": 1, "error": 4, "inconclusive": 5}
 
@@ -46,6 +49,17 @@ def open_one(call: Call, environment: str | None) -> Rollout:
             f"No rollout is under way on {call.endpoint(environment)}.", hint="`headgate rollout history` lists them."
         )
     return rollout
+
+
+def require_forward(target: "Target", rollout: Rollout, *, dry_run: bool) -> None:
+    """Raises Refused where an open rollout is a rollback, which is on its way back already; where its machine has
+    stopped, it is started again."""
+    run = rollout.run()
+    if run.terms.kind != "rollback":
+        return
+    if not dry_run:
+        target.told(rollout)
+    raise Refused(f"{run.terms.id} is on its way back already.", hint="`headgate rollout watch` follows it.")
 
 
 def document(run: Run) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from aws_cdk import aws_sqs as sqs
 
 from headgate.core import names
 from headgate.infra import resource_policies
+from headgate.infra.machine import TICK_SECONDS
 from headgate.infra.outline import DELIVERY_IMAGE
 from headgate.infra.site import Site
 from headgate.infra.stacks.parts import (
@@ -49,7 +50,7 @@ def build(app: cdk.App, site: Site, roles: dict[str, Role]) -> cdk.Stack:
             variables={**variables, "HEADGATE_ACCOUNT": site.account},
         )
         for key, handler, seconds in (
-            ("tick", "tick", 120),
+            ("tick", "tick", TICK_SECONDS),
             ("approval", "approval", 60),
             ("monitor", "rollback_monitor", 900),
         )
