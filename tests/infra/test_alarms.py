@@ -47,6 +47,23 @@ def test_few_requests_have_no_percentile(name: str) -> None:
 @pytest.mark.parametrize(
     ("counted", "share"),
     [
+        ({"requests": 10, "failures": 0, "unanswered": 0, "refused": 0}, 0.0),
+        ({"requests": 10, "failures": 4, "unanswered": 4, "refused": 0}, 0.4),
+        ({"requests": 10, "failures": 0, "unanswered": 3, "refused": 3}, 0.0),  # the callers' fault
+        ({"requests": 10, "failures": 0, "unanswered": 5, "refused": 3}, 0.2),  # a model that never answers
+        ({"requests": 10, "failures": 4}, 0.4),  # the others are still to come
+        ({"requests": 10}, 0.0),
+        ({}, None),
+    ],
+)
+def test_an_endpoints_errors_are_what_a_rollout_takes_for_them(counted: dict[str, float], share: float | None) -> None:
+    for name in ("student", "iris"):
+        assert compared(alarm_of(name, "errors"), **counted) == share
+
+
+@pytest.mark.parametrize(
+    ("counted", "share"),
+    [
         ({"requests": 10, "failures": 0, "raised": 0, "errors": 0}, 0.0),
         ({"requests": 10, "failures": 4, "raised": 0, "errors": 0}, 0.4),  # answers of 500, a success to Lambda
         ({"requests": 10, "failures": 0, "raised": 4, "errors": 4}, 0.0),  # direct invocations that were refused

@@ -241,8 +241,14 @@ def test_alarms_outlive_updates_and_speak_in_the_metrics_own_units(iris: Assembl
     assert iris.properties("watch", "Latency")["Threshold"] == 1_000_000, "SageMaker counts microseconds: 1000 ms"
     here = [{"Name": "EndpointName", "Value": "iris-production"}, {"Name": "VariantName", "Value": "stable"}]
     assert metric == {"Namespace": "AWS/SageMaker", "MetricName": "ModelLatency", "Dimensions": here}
-    errors = iris.properties("watch", "Errors")
-    assert (errors["MetricName"], errors["Statistic"], errors["Threshold"]) == ("Invocation5XXErrors", "Average", 0.01)
+    errors = queries(iris, "Errors")
+    assert iris.properties("watch", "Errors")["Threshold"] == 0.01
+    assert {query["MetricStat"]["Metric"]["MetricName"] for query in errors.values() if "MetricStat" in query} == {
+        "Invocations",
+        "Invocation5XXErrors",
+        "InvocationModelErrors",
+        "Invocation4XXErrors",
+    }
     quiet = iris.properties("watch", "Quiet")
     assert (quiet["Period"], quiet["TreatMissingData"], quiet["ComparisonOperator"]) == (
         6 * 3600,
@@ -307,7 +313,8 @@ def test_alarms_look_at_what_is_there(assemblies: dict[str, Assembly]) -> None:
 
 def test_alarms_are_judged_as_they_say(iris: Assembly) -> None:
     errors = iris.properties("watch", "Errors")
-    assert (errors["EvaluationPeriods"], errors["DatapointsToAlarm"], errors["Period"]) == (5, 3, 60)
+    assert (errors["EvaluationPeriods"], errors["DatapointsToAlarm"]) == (5, 3)
+    assert {q["MetricStat"]["Period"] for q in queries(iris, "Errors").values() if "MetricStat" in q} == {60}
     letters = iris.properties("watch", "Letters")
     assert letters["AlarmActions"] == letters["OKActions"] == [{"Ref": "Topic"}]
 

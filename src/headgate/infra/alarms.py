@@ -17,6 +17,9 @@ An alarm has to break its line in three of five minutes. Missing data is no brea
 there after one minute: API Gateway answers 500 where Lambda refuses, and by the third minute of that it has to be known
 that no version is to blame.
 
+An endpoint's 5xx do not hold what a model never answers; InvocationModelErrors do, with the refusals that are its
+callers' fault. Here too `errors` counts as rollouts are judged.
+
 Lambda's own Errors hold what callers are refused (an error leaves the function) and not the 5xx that it returns. So
 `errors` of a function counts as rollouts are judged: what the handler counts of itself (`Headgate`), and what ended
 without a word of it, which is Errors less Raised. These come by different ways. A minute of which only one has told
@@ -101,10 +104,18 @@ def _endpoint(site: Site) -> list[Alarm]:
     return [
         Alarm(
             "errors",
-            f"more than {settings.errors:g} % of the requests failed (5xx)",
-            # Each request counts as 0 or 1, so that the average is the share.
-            {"share": Count("AWS/SageMaker", "Invocation5XXErrors", _variant(site), "Average")},
+            f"more than {settings.errors:g} % of the requests failed (5xx, or no answer at all)",
+            {
+                "requests": requests(site),
+                "failures": Count("AWS/SageMaker", "Invocation5XXErrors", _variant(site), "Sum"),
+                "unanswered": Count("AWS/SageMaker", "InvocationModelErrors", _variant(site), "Sum"),
+                "refused": Count("AWS/SageMaker", "Invocation4XXErrors", _variant(site), "Sum"),
+            },
             settings.errors / 100,
+            {
+                "silent": "FILL(unanswered, 0) - FILL(refused, 0)",
+                "share": "IF(silent > FILL(failures, 0), silent, FILL(failures, 0)) / requests",
+            },
         ),
         _latency(
             f"99 of 100 requests took the model more than {settings.latency_p99:,} ms",
