@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # tests wait more than they work
 WORKERS ?= 3
-NPM := --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --silent
+NPM := --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error
 COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
