@@ -250,6 +250,9 @@ class Shared(SimulatedWorld):
         """See World."""
         if self._file.exists():
             self.config, self.weights, self.told, self.modified = json.loads(self._file.read_text())
+            share = self.weights.get("canary", 0.0) / sum(self.weights.values())
+            if share != self._split[-1][1]:  # the other process moved it: this one's requests go there too
+                self._split.append((self.now, share))
         return super().endpoint()
 
     def _called(self, call: str) -> None:

@@ -46,7 +46,7 @@ def warm() -> Iterator[CommandLine]:
     ("old", "new", "said"),
     [
         ("task:", "tusk: 1\ntask:", "tusk: unknown key, did you mean task?"),
-        ("seed: 7\n# or", "seed: seven\n# or", 'train/seed: should be a whole number, got "seven"'),
+        ("\n  seed: 7 ", "\n  seed: seven ", 'train/seed: should be a whole number, got "seven"'),
         ("project: iris", "project: [iris", "line 4"),
         ("sklearn:iris", "flowers.csv", "flowers.csv"),
         ("sklearn:iris", "sklearn:irs", "irs"),
