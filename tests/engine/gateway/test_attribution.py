@@ -200,3 +200,16 @@ def test_a_fallback_that_is_away_is_waited_for(rig: Rig) -> None:
     back.start()
     assert table(endpoint.attempts(2))[-1] == HELD[0]
     back.join()
+
+
+def test_a_fallback_that_is_away_is_waited_for_while_the_canary_fails(rig: Rig) -> None:
+    """A 500 of the canary's is no last word while nobody else was reached."""
+    endpoint = Endpoint(rig, fallback=True)
+    rig.processes.kill("stable")
+    back = threading.Timer(0.5, rig.server, ["stable"])
+    back.start()
+    found = table(endpoint.attempts(3, x_test="status=500"))
+    assert (found[0], found[-1]) == (("canary", 500, True), HELD[0])
+    back.join()
+    answer = call(rig.port, x_test="status=500", x_test_only="canary-1")
+    assert not [name for name in answer.headers if name.lower().startswith("x-headgate-attempted")]

@@ -91,7 +91,7 @@ def _cluster(cluster: Cluster) -> dict[str, Any]:
                 "@type": f"type.googleapis.com/{_HTTP}",
                 "common_http_protocol_options": {"idle_timeout": "60s"},
                 "explicit_http_config": {"http_protocol_options": {}},
-                **({"http_filters": fallback_filters()} if cluster.fallback else {}),
+                **({"http_filters": fallback_filters(cluster.variant)} if cluster.fallback else {}),
             }
         },
     }

@@ -8,9 +8,10 @@ Three things are settled here:
   elsewhere one failure would become many. So the entry of such a variant in the split adds request headers that extend
   the policy. The router reads the time-out for an attempt before it adds the route's headers; hence a filter adds them.
   The router takes them off again.
-* A request that no variant can answer would go back and forth. So a 5xx answer to any attempt but the first is final:
-  a filter of each attempt marks it with the header by which Envoy knows that it must not try again, and `answers` takes
-  that off. (Attempts that were refused, cut or not answered in time do go on until the request's own time-out.)
+* A request that no variant can answer would go back and forth. So a 5xx answer of the other variant's is final, but to
+  the first attempt: a filter of each attempt marks it with the header by which Envoy knows that it must not try again,
+  and `answers` takes that off. One of the variant's own is not: the other may just be starting again. (Attempts that
+  were refused, cut or not answered in time do go on until the request's own time-out.)
 * While none of its own servers is healthy all requests go to the other variant's at once. So Envoy checks the health
   of each of them, even of one that is alone.
 """
@@ -23,7 +24,11 @@ from headgate.engine.gateway.attempt_log import CODEC, LUA_TYPE, NUMBER, TOLD, n
 _PRIORITIES = "envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig"
 _MUTATION = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute"
 
+_MUTATIONS = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
+_WHO = "x-headgate-attempted"
 _FINAL_SCRIPT = f"""
+local own = "%s"
+
 function envoy_on_request(handle)
   if handle:headers():get("{NUMBER}") ~= "1" then
     handle:streamInfo():dynamicMetadata():set("{TOLD}", "again", true)
@@ -32,8 +37,10 @@ end
 
 function envoy_on_response(handle)
   local headers = handle:headers()
+  local who = headers:get("{_WHO}")
+  headers:remove("{_WHO}")
   if headers:get(":status"):sub(1, 1) ~= "5" then return end
-  if handle:streamInfo():dynamicMetadata():get("{TOLD}") then
+  if handle:streamInfo():dynamicMetadata():get("{TOLD}") and who ~= own then
     headers:replace("{FINAL}", "1")
   else
     headers:remove("{FINAL}")
@@ -58,7 +65,16 @@ def fallback_headers(try_seconds: float) -> dict[str, Any]:
     return {"@type": f"type.googleapis.com/{_MUTATION}", "mutations": {"request_mutations": mutations}}
 
 
-def fallback_filters() -> list[dict[str, Any]]:
-    """The filters that each attempt on a cluster with a fallback passes."""
-    script = {"@type": LUA_TYPE, "default_source_code": {"inline_string": _FINAL_SCRIPT}}
-    return [number_filter(), {"name": LUA, "typed_config": script}, CODEC]
+def fallback_filters(variant: str) -> list[dict[str, Any]]:
+    """The filters that each attempt on the cluster of this variant, which has a fallback, passes."""
+    script = {"@type": LUA_TYPE, "default_source_code": {"inline_string": _FINAL_SCRIPT % variant}}
+    told = {"key": _WHO, "value": f"%UPSTREAM_METADATA({TOLD}:variant)%"}
+    told_by_us = {"append": {"header": told, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
+    who = {"@type": f"type.googleapis.com/{_MUTATIONS}", "mutations": {"response_mutations": [told_by_us]}}
+    # answers pass them from the last to the first
+    return [
+        number_filter(),
+        {"name": LUA, "typed_config": script},
+        {"name": "headgate.who", "typed_config": who},  # a name of its own: the route has settings for the other one
+        CODEC,
+    ]
