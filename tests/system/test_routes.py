@@ -52,8 +52,15 @@ def tag(engine: RunningEngine, endpoint: str, route: str) -> None:
     engine.sagemaker.add_tags(ResourceArn=engine.describe(endpoint)["EndpointArn"], Tags=tags)
 
 
-def test_the_tag_is_followed_at_once_also_while_the_endpoint_changes(ours: RunningEngine) -> None:
+@pytest.fixture(scope="module")
+def routed(ours: RunningEngine) -> RunningEngine:
+    """With an endpoint of this name. Each test may be the only one of the module in its worker."""
     two_versions(ours, "routed")
+    return ours
+
+
+def test_the_tag_is_followed_at_once_also_while_the_endpoint_changes(routed: RunningEngine) -> None:
+    ours = routed
     tag(ours, "routed", "/one")
     until(lambda: ask(ours, "/one").status == 200, 3)
     tag(ours, "routed", "/two")
@@ -75,7 +82,8 @@ def test_the_tag_is_followed_at_once_also_while_the_endpoint_changes(ours: Runni
     assert ours.invoke("routed")[1] == "stable"
 
 
-def test_evidence_counts_the_units_that_came_by_the_path(ours: RunningEngine) -> None:
+def test_evidence_counts_the_units_that_came_by_the_path(routed: RunningEngine) -> None:
+    ours = routed
     tag(ours, "routed", "/score")
     update(ours, "routed", "routed-both")
     weights(ours, "routed", 50, 50)
@@ -104,6 +112,31 @@ def scene(ours: RunningEngine) -> Scene:
     scene.deploy("linear")
     (scene.folder / "rows.json").write_text(json.dumps([ROW]))
     return scene
+
+
+@pytest.fixture
+def moved(scene: Scene) -> Scene:
+    """The project at another path, by a rollout."""
+    if scene.tags().get("headgate:route") != "/score-student":
+        scene.say(route="/score-student")
+        scene.ended(scene.start(scene.version("linear", bias=7.0), at_once=True))
+    return scene
+
+
+def say_staging(scene: Scene) -> None:
+    path = scene.folder / "headgate.yaml"
+    document = json.loads(path.read_text())
+    document["environments"]["staging"] = {}
+    path.write_text(json.dumps(document))
+
+
+@pytest.fixture
+def staged(moved: Scene) -> Scene:
+    """The same, with a second environment."""
+    say_staging(moved)
+    done = moved.cli("deploy", "--env", "staging")
+    assert done.returncode == 0, done.stderr
+    return moved
 
 
 def load(scene: Scene, *words: str) -> Any:
@@ -162,11 +195,9 @@ def test_a_rollout_takes_the_path_along_and_one_that_goes_back_does_not(scene: S
     until(lambda: ask(scene.engine, "/score-student").status == 200, 3)
 
 
-def test_another_environment_does_not_get_the_path_and_is_told_so(scene: Scene) -> None:
-    path = scene.folder / "headgate.yaml"
-    document = json.loads(path.read_text())
-    document["environments"]["staging"] = {}
-    path.write_text(json.dumps(document))
+def test_another_environment_does_not_get_the_path_and_is_told_so(moved: Scene) -> None:
+    scene = moved
+    say_staging(scene)
     done = scene.cli("deploy", "--env", "staging", "--json")
     assert done.returncode == 0, done.stderr
     assert "POST /score-student leads to student-production, which had it first" in done.stderr
@@ -180,8 +211,9 @@ def test_another_environment_does_not_get_the_path_and_is_told_so(scene: Scene) 
     assert endpoints["student-staging"] == ""
 
 
-def test_rows_that_the_model_refuses_are_failures_and_told(scene: Scene) -> None:
+def test_rows_that_the_model_refuses_are_failures_and_told(staged: Scene) -> None:
     """By the invocations path, which is all that this environment has."""
+    scene = staged
     (scene.folder / "bad.json").write_text('{"z": 1}')
     words = ("--rows", "bad.json", "--users", "1", "--ramp", "0s", "--for", "1s", "--json")
     failed = scene.cli("load", "--env", "staging", *words)
@@ -193,8 +225,9 @@ def test_rows_that_the_model_refuses_are_failures_and_told(scene: Scene) -> None
     assert "row 1: " in kind["said"]
 
 
-def test_the_commands_of_the_page_are_understood(scene: Scene) -> None:
+def test_the_commands_of_the_page_are_understood(moved: Scene) -> None:
     """They are run in full elsewhere; here they say what they would do. The block that needs an account is left out."""
+    scene = moved
     (block,) = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "docs" / "load.md").read_text(), re.MULTILINE | re.DOTALL)
     lines = block.splitlines()
     assert len(lines) == 3
@@ -206,8 +239,8 @@ def test_the_commands_of_the_page_are_understood(scene: Scene) -> None:
     assert not (scene.folder / "load.json").exists()
 
 
-def test_the_path_outlives_gateway_and_engine(scene: Scene) -> None:
-    engine = scene.engine
+def test_the_path_outlives_gateway_and_engine(moved: Scene) -> None:
+    engine = moved.engine
     engine.kill("engine")
     assert ask(engine, "/score-student").status == 200
     engine.kill("gateway")
